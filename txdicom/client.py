@@ -1,0 +1,121 @@
+"""The connecting side: an association over any client endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.error import ConnectingCancelledError, DNSLookupError, UnknownHostError
+from twisted.internet.interfaces import (
+    IAddress,
+    IReactorTime,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory
+
+from txdicom.association import Association
+from txdicom.errors import AssociationTimeout, ConnectionFailed, NameNotResolved
+from txdicom.events import Handlers
+from txdicom.limits import Limits
+from txdicom.presentation import PresentationContext
+from txdicom.protocol import UpperLayerProtocol
+from txdicom.requesting import Requesting
+from txdicom.services.interface import IService
+from txdicom.upperlayer.pdu import AssociateRQ
+from txdicom.verification import VerificationAssociation
+
+
+class ClientFactory(Factory):
+    """Builds the protocol of one association to ask for.
+
+    :ivar requesting: its establishment, with the Deferred of the association
+
+    :param request: the A-ASSOCIATE-RQ
+    :param contexts: the presentation contexts that it proposes, with their IDs
+    :param services: what is performed for the peer, where roles allow, by SOP class UID
+    :param opened: called with the association when there is a connection
+    :param closed: called with the association when there is none any more
+    """
+
+    noisy = False
+    association_class: type[Association] = VerificationAssociation
+
+    def __init__(
+        self,
+        request: AssociateRQ,
+        contexts: Iterable[PresentationContext],
+        limits: Limits,
+        clock: IReactorTime,
+        handlers: Handlers | None = None,
+        services: Mapping[str, IService] | None = None,
+        opened: Callable[[Any], None] | None = None,
+        closed: Callable[[Any], None] | None = None,
+    ) -> None:
+        self.requesting = Requesting(request, tuple(contexts))
+        self._limits = limits
+        self._clock = clock
+        self._handlers = handlers or Handlers()
+        self._services = services or {}
+        self._opened = opened
+        self._closed = closed
+
+    def buildProtocol(self, addr: IAddress | None) -> UpperLayerProtocol:
+        association = self.association_class(
+            self.requesting,
+            self._limits,
+            self._clock,
+            self._handlers,
+            self._services,
+            self._closed,
+        )
+        if self._opened is not None:
+            self._opened(association)
+        return association.protocol
+
+
+def connect(
+    endpoint: IStreamClientEndpoint,
+    factory: ClientFactory,
+    limits: Limits,
+    clock: IReactorTime,
+    address: str,
+) -> Deferred[Any]:
+    """Connect and associate; fires with the established association.
+
+    It fails with an AssociationError. To cancel it ends the attempt, in whatever phase it is.
+
+    :param address: where the endpoint leads to, for error messages
+    """
+    return Deferred.fromCoroutine(_connect(endpoint, factory, limits, clock, address))
+
+
+async def _connect(
+    endpoint: IStreamClientEndpoint,
+    factory: ClientFactory,
+    limits: Limits,
+    clock: IReactorTime,
+    address: str,
+) -> Any:
+    connecting: Deferred[Any] = endpoint.connect(factory)
+    seconds = limits.connection_timeout
+    if seconds is not None:
+        connecting.addTimeout(seconds, clock)
+    try:
+        await connecting
+    except (CancelledError, ConnectingCancelledError):
+        raise CancelledError() from None
+    except DeferredTimeout:
+        error = AssociationTimeout("connection_timeout", seconds or 0, f"connection to {address}")
+        error.stage = "connect"
+        raise error from None
+    except (DNSLookupError, UnknownHostError) as error:
+        raise NameNotResolved(address, _words(error)) from None
+    except Exception as error:
+        raise ConnectionFailed(address, _words(error)) from error
+    return await factory.requesting.established
+
+
+def _words(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__

@@ -1,0 +1,1 @@
+"""DICOM message exchange (PS3.7), bytes in and bytes out."""

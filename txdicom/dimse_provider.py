@@ -1,0 +1,165 @@
+"""The DIMSE service provider of an association (PS3.7 6.1): P-DATA to messages and back.
+
+What is received goes fragment by fragment to the :class:`Assembler`, and a whole message to the
+:class:`Invoker` if it is a response, to the :class:`Performer` if it is a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from txdicom.dimse.command import RESPONSE, CommandSet, command_name
+from txdicom.dimse.message import Assembler, Message, fragment
+from txdicom.errors import AssociationError, AssociationTimeout, ProtocolViolation
+from txdicom.events import EVT_DIMSE_RECV, EVT_DIMSE_SENT, EventType, Handlers
+from txdicom.invoker import Invoker
+from txdicom.limits import Limits
+from txdicom.performer import Performer
+from txdicom.presentation import PresentationContext
+from txdicom.services.interface import IService
+from txdicom.timer import Timer
+from txdicom.upperlayer.pdu import PDU, PDataTF
+from txdicom.upperlayer.user_information import AsynchronousOperationsWindow
+
+
+class Carrier(Protocol):
+    """What carries the messages: an association."""
+
+    handlers: Handlers
+
+    @property
+    def is_established(self) -> bool:
+        """Whether messages can be sent."""
+
+    def send_pdu(self, pdu: PDU) -> None:
+        """Send a PDU."""
+
+    def fail(self, error: AssociationError) -> None:
+        """End the association, because of this."""
+
+    def notify(self, event: EventType, **attributes: Any) -> None:
+        """Call the handlers of a notification event."""
+
+    def intervention(self, event: EventType) -> Callable[..., Any] | None:
+        """What calls the handler of an intervention event, or None if none is bound."""
+
+    def operation_failed(self, failure: Failure, request: Message) -> None:
+        """Log that the performing of a request failed."""
+
+
+class DIMSEProvider:
+    """Messages of one association.
+
+    :param contexts: the accepted presentation contexts
+    :param maximum_length: of a P-DATA-TF to the peer, as the peer announced it
+    :param window: how many requests this side may have outstanding, and how many the peer
+    """
+
+    __slots__ = (
+        "_assembler",
+        "_carrier",
+        "_contexts",
+        "_limits",
+        "_maximum_length",
+        "_whole_message",
+        "invoker",
+        "performer",
+    )
+
+    def __init__(
+        self,
+        carrier: Carrier,
+        contexts: Iterable[PresentationContext],
+        services: Mapping[str, IService],
+        maximum_length: int,
+        window: AsynchronousOperationsWindow,
+        limits: Limits,
+        clock: IReactorTime,
+    ) -> None:
+        self._carrier = carrier
+        self._contexts = {context.context_id: context for context in contexts}
+        self._maximum_length = maximum_length
+        self._limits = limits
+        self._assembler = Assembler(
+            limits.max_command, limits.max_command_fragments, self._data_set_limit
+        )
+        self._whole_message = Timer(clock, self._message_expired)
+        self.invoker = Invoker(
+            self._send, carrier.fail, clock, window.invoked, limits.dimse_timeout
+        )
+        self.performer = Performer(
+            services,
+            self._respond,
+            carrier.intervention,
+            carrier.operation_failed,
+            window.performed,
+        )
+
+    def received(self, pdu: PDataTF) -> None:
+        """The peer's P-DATA-TF.
+
+        :raise ProtocolViolation: what it carries is not to be
+        """
+        completed = False
+        for value in pdu.values:
+            context = self._contexts.get(value.context_id)
+            if context is None:
+                raise ProtocolViolation(
+                    f"data on presentation context {value.context_id}, which was not accepted"
+                )
+            message = self._assembler.feed(value)
+            if message is not None:
+                completed = True
+                self._received_message(message, context)
+        timer = self._whole_message
+        if not self._assembler.mid_message:
+            timer.stop()
+        elif completed or not timer.running:
+            timer.start(self._limits.pdu_timeout)
+
+    def end(self, reason: AssociationError) -> None:
+        """No message can be sent or received any more."""
+        self._whole_message.cancel()
+        self.performer.end()
+        self.invoker.end(reason)
+
+    def _received_message(self, message: Message, context: PresentationContext) -> None:
+        carrier = self._carrier
+        if carrier.handlers:
+            carrier.notify(EVT_DIMSE_RECV, message=message)
+        field = message.command.get("CommandField")
+        if field is None:
+            raise ProtocolViolation(command_name(field))
+        if field & RESPONSE:
+            self.invoker.received(message)
+        else:
+            self.performer.received(message, context)
+
+    def _send(self, message: Message) -> None:
+        carrier = self._carrier
+        if carrier.handlers:
+            carrier.notify(EVT_DIMSE_SENT, message=message)
+        for pdu in fragment(message, self._maximum_length):
+            carrier.send_pdu(pdu)
+
+    def _respond(self, message: Message) -> None:
+        # A response that comes too late, after a release or an abort, goes nowhere.
+        if self._carrier.is_established:
+            self._send(message)
+
+    def _data_set_limit(self, context_id: int, command: CommandSet) -> int:
+        field = command.get("CommandField", 0)
+        if field & RESPONSE:
+            return self.invoker.data_set_limit(command)
+        return self.performer.data_set_limit(self._contexts[context_id], command)
+
+    def _message_expired(self) -> None:
+        self._carrier.fail(
+            AssociationTimeout(
+                "pdu_timeout", self._limits.pdu_timeout or 0, "end of a message that began"
+            )
+        )

@@ -1,0 +1,161 @@
+"""Logging: every line says which association it is about; ``debug_logger`` shows all of them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TextIO
+
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogFilterPredicate,
+    ILogObserver,
+    LogEvent,
+    Logger,
+    LogLevel,
+    PredicateResult,
+    formatEvent,
+    globalLogPublisher,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer, provider
+
+from txdicom.events import (
+    EVT_DIMSE_RECV,
+    EVT_DIMSE_SENT,
+    EVT_PDU_RECV,
+    EVT_PDU_SENT,
+    Event,
+    EventType,
+    Handler,
+)
+from txdicom.upperlayer.pdu import PDataTF
+from txdicom.words import message_in_words, pdu_in_words, printable
+
+_log = Logger(namespace="txdicom")
+
+#: Handlers that every new association is bound to, besides its own.
+debug_handlers: list[tuple[EventType, Handler]] = []
+
+
+class AssociationLog:
+    """Log lines about one association, with its number, its peer and both titles.
+
+    The same facts are fields of the log event: ``association``, ``peer``, ``calling`` and
+    ``called``.
+    """
+
+    __slots__ = ("called", "calling", "number", "peer")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.peer = "?"
+        self.calling = "?"
+        self.called = "?"
+
+    def titles(self, calling: str, called: str) -> None:
+        """Who calls whom; both may be the peer's words."""
+        self.calling = printable(calling)
+        self.called = printable(called)
+
+    def debug(self, text: str) -> None:
+        self._emit(LogLevel.debug, text)
+
+    def info(self, text: str) -> None:
+        self._emit(LogLevel.info, text)
+
+    def warn(self, text: str) -> None:
+        self._emit(LogLevel.warn, text)
+
+    def failure(self, failure: Failure, text: str) -> None:
+        """A failure of the program's own code, with its traceback."""
+        self._emit(LogLevel.critical, text, log_failure=failure)
+
+    def _emit(self, level: Any, text: str, **fields: Any) -> None:
+        _log.emit(
+            level,
+            "[{association} {peer} {calling}>{called}] {text}",
+            association=self.number,
+            peer=self.peer,
+            calling=self.calling,
+            called=self.called,
+            text=text,
+            **fields,
+        )
+
+
+@implementer(ILogObserver)
+class _LineObserver:
+    """Writes events as lines like ``I: Association Accepted``."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def __call__(self, event: LogEvent) -> None:
+        stream = self._stream or sys.stderr
+        letter = event["log_level"].name[0].upper()
+        text = formatEvent(event)
+        failure = event.get("log_failure")
+        if failure is not None:
+            text = f"{text}\n{failure.getTraceback()}"
+        stream.write("".join(f"{letter}: {line}\n" for line in text.splitlines() or [""]))
+
+
+@provider(ILogFilterPredicate)
+def _of_txdicom(event: LogEvent) -> Any:
+    mine = event.get("log_namespace", "").startswith("txdicom")
+    return PredicateResult.yes if mine else PredicateResult.no
+
+
+_observer: ILogObserver | None = None
+
+
+def debug_logger(stream: TextIO | None = None) -> None:
+    """Show everything: log lines, and each PDU and message in words.
+
+    What is written goes to ``stream``, standard error by default, for the associations that begin
+    from now on. Calling it again replaces what it installed before.
+    """
+    global _observer
+    if _observer is not None:
+        globalLogPublisher.removeObserver(_observer)
+    _observer = FilteringLogObserver(_LineObserver(stream), [_of_txdicom])
+    globalLogPublisher.addObserver(_observer)
+    debug_handlers[:] = [
+        (EVT_PDU_RECV, _pdu_received),
+        (EVT_PDU_SENT, _pdu_sent),
+        (EVT_DIMSE_RECV, _message_received),
+        (EVT_DIMSE_SENT, _message_sent),
+    ]
+
+
+def stop_debug_logger() -> None:
+    """Undo :func:`debug_logger`, for the associations that begin from now on."""
+    global _observer
+    if _observer is not None:
+        globalLogPublisher.removeObserver(_observer)
+        _observer = None
+    debug_handlers.clear()
+
+
+def _log_lines(event: Event, lines: list[str]) -> None:
+    for line in lines:
+        event.assoc.log.debug(line)
+
+
+def _pdu_received(event: Event) -> None:
+    # A P-DATA-TF is shown as the message that it carries.
+    if not isinstance(event.pdu, PDataTF):
+        _log_lines(event, pdu_in_words(event.pdu, incoming=True))
+
+
+def _pdu_sent(event: Event) -> None:
+    if not isinstance(event.pdu, PDataTF):
+        _log_lines(event, pdu_in_words(event.pdu, incoming=False))
+
+
+def _message_received(event: Event) -> None:
+    _log_lines(event, message_in_words(event.message, incoming=True))
+
+
+def _message_sent(event: Event) -> None:
+    _log_lines(event, message_in_words(event.message, incoming=False))

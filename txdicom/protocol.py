@@ -1,0 +1,351 @@
+"""The Twisted protocol: an upper layer, its transport and its timers.
+
+Bytes go to the :class:`UpperLayer`, and its indications to the upper layer's user, an association.
+What the user and the machine send is written once a turn. No DICOM matter is decided here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Protocol as Interface
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+    ISSLTransport,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txdicom.errors import AssociationAborted, AssociationError, AssociationTimeout
+from txdicom.events import (
+    EVT_DATA_RECV,
+    EVT_DATA_SENT,
+    EVT_FSM_TRANSITION,
+    EVT_PDU_RECV,
+    EVT_PDU_SENT,
+    EventType,
+    Handlers,
+)
+from txdicom.limits import Limits
+from txdicom.timer import Timer
+from txdicom.tls_errors import tls_failure
+from txdicom.upperlayer.machine import Received, Sent, UpperLayer
+from txdicom.upperlayer.pdu import PDU
+from txdicom.upperlayer.reasons import ABORT_BY_PROVIDER, NOT_SPECIFIED
+from txdicom.upperlayer.table import State
+
+_TRACED = frozenset((EVT_DATA_RECV, EVT_DATA_SENT, EVT_PDU_RECV, EVT_PDU_SENT, EVT_FSM_TRANSITION))
+_AWAITING_TRANSPORT_CLOSE = State.AWAITING_TRANSPORT_CLOSE
+
+
+class UpperLayerUser(Interface):
+    """What the protocol tells its user."""
+
+    handlers: Handlers
+
+    def connection_made(self) -> None:
+        """The connection is there; a requestor sends its A-ASSOCIATE-RQ now."""
+
+    def received(self, indication: PDU) -> None:
+        """The peer sent this, or the machine issued an A-P-ABORT."""
+
+    def fail(self, error: AssociationError) -> None:
+        """A time-out: abort."""
+
+    def idle(self) -> None:
+        """Nothing was received for the network time-out."""
+
+    def connection_lost(self) -> None:
+        """The connection is gone."""
+
+    def notify(self, event: EventType, **attributes: Any) -> None:
+        """Call the handlers of a notification event."""
+
+
+@implementer(IHandshakeListener, IPushProducer)
+class UpperLayerProtocol(Protocol):
+    """One transport connection.
+
+    :ivar tls: whether the connection is TLS
+    :ivar handshaken: whether its handshake is complete
+    :ivar lost: how the connection was lost, or None while it is there
+    :ivar timed_out: the time-out that ended it in Sta2, or None
+    """
+
+    transport: Any  # what ITransport promises is less than every stream transport has
+
+    def __init__(
+        self, user: UpperLayerUser, upper_layer: UpperLayer, limits: Limits, clock: IReactorTime
+    ) -> None:
+        self.upper_layer = upper_layer
+        self.limits = limits
+        self.tls = False
+        self.handshaken = False
+        self.lost: Failure | None = None
+        self.timed_out: AssociationTimeout | None = None
+        self._user = user
+        self._clock = clock
+        self._pulling = False
+        self._writing_paused = False
+        self._closing = False
+        self._next_turn: IDelayedCall | None = None
+        self._artim_starts = 0
+        self._pdus_seen = 0
+        self._artim = Timer(clock, self._artim_expired)
+        self._whole_pdu = Timer(clock, self._pdu_expired)
+        self._network = Timer(clock, user.idle)
+        self._write = Timer(clock, self._write_expired)
+
+    # What the user asks for
+
+    def send(self, pdu: PDU) -> None:
+        """Send a PDU as the local user's primitive.
+
+        :raise NotEstablished: the state does not allow it
+        """
+        self.upper_layer.send(pdu)
+        if self.upper_layer.trace:
+            self.flush()
+            self._tell_trace()
+        if not self._pulling:
+            self._settle()
+
+    def flush(self) -> None:
+        """Write now what is to be sent, not at the end of the turn."""
+        data = self.upper_layer.data_to_send()
+        if data and self.lost is None:
+            self.transport.write(data)
+
+    def watch_network(self) -> None:
+        """From now on the network time-out counts, from the last bytes received."""
+        self._network.start(self.limits.network_timeout)
+
+    def abort_connection(self) -> None:
+        """Close the connection without further ado."""
+        if self.lost is None and self.transport is not None:
+            self._closing = True
+            self.transport.abortConnection()
+
+    @property
+    def in_handshake(self) -> bool:
+        """Whether the TLS handshake is still to be completed."""
+        return self.tls and not self.handshaken
+
+    def why_lost(self) -> AssociationError:
+        """The failure that the loss of the connection is, when nothing else explains it."""
+        reason = self.lost
+        if self.timed_out is not None:
+            return self.timed_out
+        failed = tls_failure(reason, self.handshaken) if reason and self.tls else None
+        if failed is not None:
+            return failed
+        detail = "" if reason is None or reason.check(ConnectionDone) else reason.getErrorMessage()
+        return AssociationAborted(ABORT_BY_PROVIDER, NOT_SPECIFIED, "connection", detail)
+
+    def trace_for(self, handlers: Handlers) -> None:
+        """Keep a trace while a handler is bound that needs one."""
+        wanted = not _TRACED.isdisjoint(handlers.events())
+        if wanted != (self.upper_layer.trace is not None):
+            self.upper_layer.trace = [] if wanted else None
+
+    # What the transport tells (IProtocol, IHandshakeListener)
+
+    def connectionMade(self) -> None:
+        transport = self.transport
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+            transport.setTcpKeepAlive(True)
+        self.tls = ISSLTransport.providedBy(transport)
+        self._bound_write_buffer()
+        transport.registerProducer(self, True)
+        self.trace_for(self._user.handlers)
+        self._user.connection_made()
+        self.upper_layer.transport_connected()
+        self._settle()
+
+    def handshakeCompleted(self) -> None:
+        self.handshaken = True
+
+    def dataReceived(self, data: bytes) -> None:
+        self.upper_layer.receive_data(data)
+        if self._network.running:
+            self._network.start(self.limits.network_timeout)
+        self._pull()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.lost = reason
+        for timer in (self._artim, self._whole_pdu, self._network, self._write):
+            timer.cancel()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
+        # What came before the connection was closed is handled before.
+        self.upper_layer.transport_closed()
+        while (indication := self.upper_layer.next_event()) is not None:
+            self._tell_trace()
+            self._user.received(indication)
+        self._tell_trace()
+        self._user.connection_lost()
+
+    # What the transport asks of its producer (IPushProducer): its buffer is full, or empty again
+
+    def pauseProducing(self) -> None:
+        self._writing_paused = True
+        self._write.start(self.limits.write_timeout)
+        self._whole_pdu.stop()
+        self._regulate_reading()
+
+    def resumeProducing(self) -> None:
+        self._writing_paused = False
+        self._write.stop()
+        self._regulate_reading()
+        self._pull()
+
+    def stopProducing(self) -> None:
+        """Nothing is produced without a connection: connectionLost says the rest."""
+
+    def _bound_write_buffer(self) -> None:
+        # The descriptor's own buffer decides when to pause; wrappers (TLS, PROXY) lie around it.
+        transport: Any = self.transport
+        while transport is not None and not isinstance(transport, FileDescriptor):
+            transport = transport.__dict__.get("transport")
+        if transport is not None:
+            transport.bufferSize = self.limits.max_write_buffer
+
+    def _regulate_reading(self) -> None:
+        if self.lost is not None or self._closing:
+            return
+        if self._writing_paused or self._next_turn is not None:
+            self.transport.pauseProducing()
+        else:
+            self.transport.resumeProducing()
+
+    # The turn
+
+    def _pull(self) -> None:
+        """Handle what was received, as far as one turn goes."""
+        if self._pulling or self._writing_paused or self._next_turn is not None:
+            return
+        upper_layer = self.upper_layer
+        self._pulling = True
+        try:
+            for _ in range(self.limits.max_pdus_per_turn):
+                indication = upper_layer.next_event()
+                if upper_layer.trace:
+                    self._tell_trace()
+                if indication is None:
+                    break
+                self._user.received(indication)
+            else:
+                self._next_turn = self._clock.callLater(0, self._take_turn)
+                self._regulate_reading()
+        finally:
+            self._pulling = False
+        self._settle()
+
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        self._regulate_reading()
+        self._pull()
+
+    def _settle(self) -> None:
+        """Write, set the timers, close: in this order, whatever the actions were."""
+        upper_layer = self.upper_layer
+        self.flush()
+        if upper_layer.trace:
+            self._tell_trace()
+        if self.lost is not None:
+            return
+        if upper_layer.closing:
+            self._close()
+            return
+        if upper_layer.artim_starts != self._artim_starts:
+            self._artim_starts = upper_layer.artim_starts
+            self._artim.start(self._artim_seconds())
+        elif self._artim.running and not upper_layer.artim_running:
+            self._artim.stop()
+        if not upper_layer.mid_pdu:
+            self._whole_pdu.stop()
+        elif not self._whole_pdu.running or upper_layer.pdus_received != self._pdus_seen:
+            self._whole_pdu.start(self.limits.pdu_timeout)
+        self._pdus_seen = upper_layer.pdus_received
+
+    def _close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self.transport.unregisterProducer()
+            # The transport may be paused, and would then not see the peer close.
+            self.transport.resumeProducing()
+            self.transport.loseConnection()
+            self._whole_pdu.stop()
+            self._network.stop()
+            self._write.stop()
+            self._artim.start(self.limits.closing_timeout)
+
+    def _artim_seconds(self) -> float | None:
+        artim, closing = self.limits.artim, self.limits.closing_timeout
+        if self.upper_layer.state is not _AWAITING_TRANSPORT_CLOSE:
+            return artim
+        return min((seconds for seconds in (artim, closing) if seconds is not None), default=None)
+
+    # The timers
+
+    def _artim_expired(self) -> None:
+        awaiting_close = self.upper_layer.state is _AWAITING_TRANSPORT_CLOSE
+        if awaiting_close or self._closing:
+            self.upper_layer.artim_expired()
+            self.abort_connection()
+        else:
+            self.timed_out = AssociationTimeout(
+                "artim", self.limits.artim or 0, "whole A-ASSOCIATE-RQ"
+            )
+            self.upper_layer.artim_expired()
+            self._settle()
+
+    def _pdu_expired(self) -> None:
+        self._user.fail(
+            AssociationTimeout(
+                "pdu_timeout", self.limits.pdu_timeout or 0, "end of a PDU that began"
+            )
+        )
+
+    def _write_expired(self) -> None:
+        self._user.fail(
+            AssociationTimeout(
+                "write_timeout", self.limits.write_timeout or 0, "reading of what was sent"
+            )
+        )
+        self.abort_connection()
+
+    # The trace
+
+    def _tell_trace(self) -> None:
+        """Notify of PDUs and transitions, in the order in which they were."""
+        trace = self.upper_layer.trace
+        if not trace:
+            return
+        self.upper_layer.trace = []
+        notify = self._user.notify
+        for entry in trace:
+            if isinstance(entry, Received):
+                notify(EVT_DATA_RECV, data=entry.data)
+                if entry.pdu is not None:
+                    notify(EVT_PDU_RECV, pdu=entry.pdu)
+            elif isinstance(entry, Sent):
+                notify(EVT_DATA_SENT, data=entry.data)
+                notify(EVT_PDU_SENT, pdu=entry.pdu)
+            else:
+                notify(
+                    EVT_FSM_TRANSITION,
+                    current_state=f"Sta{entry.state.value}",
+                    fsm_event=f"Evt{entry.event.value}",
+                    action=entry.action,
+                    next_state=f"Sta{entry.next_state.value}",
+                )

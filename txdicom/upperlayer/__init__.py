@@ -1,0 +1,1 @@
+"""The DICOM Upper Layer protocol for TCP/IP (PS3.8), bytes in and bytes out."""
