@@ -296,13 +296,12 @@ class Wire:
     def flush(self) -> None:
         """Move bytes, and run what is due now, until nothing moves any more."""
         for _ in range(100_000):
-            due = any(
-                call.getTime() <= self.clock.seconds() for call in self.clock.getDelayedCalls()
-            )
+            now = self.clock.seconds()
+            due = any(call.getTime() <= now for call in self.clock.getDelayedCalls())
             if due:
                 self.clock.advance(0)
-            moved = not self.silent and any([end.move() for end in list(self.transports)])
-            if not (due or moved):
+            moved = [end.move(self.silent) for end in list(self.transports)]
+            if not (due or any(moved)):
                 return
         raise AssertionError("the peers keep each other busy for ever")
 
