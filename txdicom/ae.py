@@ -8,13 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ServerEndpoint,
-    TCP6ServerEndpoint,
-    clientFromString,
-    serverFromString,
-)
+from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.interfaces import (
     IListeningPort,
     IStreamClientEndpoint,
@@ -33,6 +27,7 @@ from txdicom.negotiation import ApplicationEntity, Policy, propose
 from txdicom.presentation import PresentationContext, numbered
 from txdicom.server import ServerFactory
 from txdicom.services.interface import IService
+from txdicom.tcp import client_endpoint, server_endpoint
 from txdicom.titles import checked_title, significant
 from txdicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, checked_uid
 from txdicom.upperlayer.user_information import SUB_ITEMS, UserInformation
@@ -169,29 +164,9 @@ class AE(Contexts):
         :raise TypeError: an argument has the wrong type
         :raise ValueError: a wrong value, or there is no context to propose
         """
-        host = addr[0] if isinstance(addr, tuple) else addr
-        if not isinstance(host, str):
-            raise TypeError(f"addr is a host name or an address, not {addr!r}")
-        if isinstance(port, bool) or not isinstance(port, int):
-            raise TypeError(f"port is an int, not {port!r}")
-        if not 1 <= port <= 65535:
-            raise ValueError(f"port is 1 to 65535, not {port}")
-        endpoint = HostnameEndpoint(
-            self._reactor,
-            host.encode("idna") if not host.isascii() else host,
-            port,
-            timeout=self.limits.connection_timeout or 0,
-            bindAddress=bind_address,
-        )
-        return self._connect(
-            endpoint,
-            f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-            contexts,
-            ae_title,
-            max_pdu,
-            ext_neg,
-            evt_handlers,
-        )
+        seconds = self.limits.connection_timeout
+        endpoint, address = client_endpoint(self._reactor, addr, port, seconds, bind_address)
+        return self._connect(endpoint, address, contexts, ae_title, max_pdu, ext_neg, evt_handlers)
 
     def connect(
         self,
@@ -275,9 +250,7 @@ class AE(Contexts):
         :raise RuntimeError: ``block`` where the reactor runs already
         :raise ListenFailed: an OSError, when it cannot listen there
         """
-        host, port = address[0], address[1]
-        kind = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
-        endpoint = kind(self._reactor, port, self.limits.backlog, host)
+        endpoint = server_endpoint(self._reactor, address, self.limits.backlog)
         if block and self._reactor.running:
             raise RuntimeError("the reactor runs already: start the server with block=False")
         listening = self.listen(endpoint, evt_handlers, ae_title, contexts, services)
