@@ -153,10 +153,10 @@ class AE(Contexts):
         """Associate with the node at a host and port, over TCP.
 
         Fires with the established association, and fails with an
-        :class:`~txdicom.errors.AssociationError`. All addresses of a host name are tried.
+        :class:`txdicom.errors.AssociationError`. All addresses of a host name are tried.
 
         :param addr: host name or address; an IPv6 address may be a tuple, its first item counts
-        :param contexts: what to propose, instead of :attr:`requested_contexts`
+        :param contexts: what to propose, instead of :attr:`Contexts.requested_contexts`
         :param ae_title: the called AE title
         :param max_pdu: instead of :attr:`maximum_pdu_size`
         :param ext_neg: further items: roles, identity, asynchronous operations window ...
@@ -244,7 +244,7 @@ class AE(Contexts):
 
         :param address: ``""`` for all IPv4 and ``"::"`` for all IPv6 addresses; port 0 for any
         :param ae_title: instead of :attr:`ae_title`
-        :param contexts: instead of :attr:`supported_contexts`
+        :param contexts: instead of :attr:`Contexts.supported_contexts`
         :param services: what is performed; the Verification Service by default
         :raise ValueError: no context is supported
         :raise RuntimeError: ``block`` where the reactor runs already
@@ -274,7 +274,7 @@ class AE(Contexts):
     ) -> Deferred[IListeningPort]:
         """Listen on any endpoint, an object or a string like ``haproxy:tcp:11112``.
 
-        Fires with the listening port, and fails with a :class:`~txdicom.errors.ListenFailed`. The
+        Fires with the listening port, and fails with a :class:`txdicom.errors.ListenFailed`. The
         other arguments are those of :meth:`start_server`.
         """
         factory = self.server_factory(evt_handlers, ae_title, contexts, services)
