@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from inspect import isawaitable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from txdicom import events, negotiation
@@ -171,6 +171,8 @@ async def _identity(association: Association, identity: UserIdentityRQ) -> list[
             primary_field=identity.primary_field,
             secondary_field=identity.secondary_field or None,
         )
+    except CancelledError:  # the association is over
+        raise
     except Exception:
         association.log.failure(Failure(), "a handler of EVT_USER_ID failed")
         accepted, response = False, None

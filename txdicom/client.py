@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -19,12 +19,13 @@ from txdicom.association import Association
 from txdicom.errors import AssociationTimeout, ConnectionFailed, NameNotResolved
 from txdicom.events import Handlers
 from txdicom.limits import Limits
+from txdicom.performer import by_sop_class
 from txdicom.presentation import PresentationContext
 from txdicom.protocol import UpperLayerProtocol
 from txdicom.requesting import Requesting
 from txdicom.services.interface import IService
 from txdicom.upperlayer.pdu import AssociateRQ
-from txdicom.verification import VerificationAssociation
+from txdicom.verification import DEFAULT_SERVICES, VerificationAssociation
 
 
 class ClientFactory(Factory):
@@ -34,7 +35,8 @@ class ClientFactory(Factory):
 
     :param request: the A-ASSOCIATE-RQ
     :param contexts: the presentation contexts that it proposes, with their IDs
-    :param services: what is performed for the peer, where roles allow, by SOP class UID
+    :param services: what is performed for the peer, where it is given the SCU role; the
+        Verification Service by default
     :param opened: called with the association when there is a connection
     :param closed: called with the association when there is none any more
     """
@@ -49,7 +51,7 @@ class ClientFactory(Factory):
         limits: Limits,
         clock: IReactorTime,
         handlers: Handlers | None = None,
-        services: Mapping[str, IService] | None = None,
+        services: Iterable[IService] | None = None,
         opened: Callable[[Any], None] | None = None,
         closed: Callable[[Any], None] | None = None,
     ) -> None:
@@ -57,7 +59,7 @@ class ClientFactory(Factory):
         self._limits = limits
         self._clock = clock
         self._handlers = handlers or Handlers()
-        self._services = services or {}
+        self._services = DEFAULT_SERVICES if services is None else by_sop_class(services)
         self._opened = opened
         self._closed = closed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -17,8 +17,7 @@ from txdicom.negotiation import Policy
 from txdicom.performer import by_sop_class
 from txdicom.protocol import UpperLayerProtocol
 from txdicom.services.interface import IService
-from txdicom.services.verification import VerificationSCP
-from txdicom.verification import VerificationAssociation
+from txdicom.verification import DEFAULT_SERVICES, VerificationAssociation
 
 #: Descriptors left for all else in the process: listening sockets, logs, files.
 SPARE_DESCRIPTORS = 64
@@ -51,9 +50,7 @@ class ServerFactory(Factory):
         self.limits = limits
         self._clock = clock
         self._handlers = Handlers(evt_handlers)
-        self._services: Mapping[str, IService] = by_sop_class(
-            [VerificationSCP()] if services is None else services
-        )
+        self._services = DEFAULT_SERVICES if services is None else by_sop_class(services)
         self._max_connections = min(limits.max_connections, _descriptors() - SPARE_DESCRIPTORS)
         # Dicts, for their order: the oldest comes first.
         self._unassociated: dict[Association, None] = {}

@@ -9,11 +9,16 @@ from twisted.internet.defer import Deferred, fail
 from txdicom.association import Association
 from txdicom.dimse.message import Message
 from txdicom.errors import NoAcceptedContext
-from txdicom.services.verification import c_echo
+from txdicom.performer import by_sop_class
+from txdicom.services.verification import VerificationSCP, c_echo
 from txdicom.uids import VERIFICATION
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+
+#: What both roles perform for the peer unless told otherwise.
+DEFAULT_SERVICES = by_sop_class([VerificationSCP()])
 
 
 class VerificationAssociation(Association):
