@@ -48,12 +48,15 @@ def item(kind: int, value: bytes) -> bytes:
 
 def decode_uid(data: bytes, start: int, end: int) -> str:
     """A UID, without the padding that some peers add."""
-    if end - start > UID_LENGTH + 1:
-        raise ProtocolViolation(f"a UID of {end - start} characters; {UID_LENGTH} are the limit")
-    try:
-        return str(data[start:end], "ascii").rstrip("\0 ")
-    except UnicodeDecodeError:
-        raise ProtocolViolation("a UID with bytes outside ASCII") from None
+    # One byte of padding makes it even; with the limit tested first, no long one is ever copied.
+    if end - start <= UID_LENGTH + 1:
+        try:
+            uid = str(data[start:end], "ascii").rstrip("\0 ")
+        except UnicodeDecodeError:
+            raise ProtocolViolation("a UID with bytes outside ASCII") from None
+        if len(uid) <= UID_LENGTH:
+            return uid
+    raise ProtocolViolation(f"a UID of {end - start} characters; {UID_LENGTH} are the limit")
 
 
 def fields(form: struct.Struct, data: bytes, start: int, end: int) -> tuple[int, ...]:
