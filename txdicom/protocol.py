@@ -271,7 +271,7 @@ class UpperLayerProtocol(Protocol):
             self._artim.start(self._artim_seconds())
         elif self._artim.running and not upper_layer.artim_running:
             self._artim.stop()
-        if not upper_layer.mid_pdu:
+        if self._writing_paused or not upper_layer.mid_pdu:
             self._whole_pdu.stop()
         elif not self._whole_pdu.running or upper_layer.pdus_received != self._pdus_seen:
             self._whole_pdu.start(self.limits.pdu_timeout)
