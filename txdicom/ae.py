@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from dataclasses import replace
 from types import TracebackType
@@ -214,7 +215,10 @@ class AE(Contexts):
         request = propose(
             self._entity(limits), checked_title(ae_title, "called AE title"), proposed, extended
         )
-        request.encode()  # so that what cannot be encoded is the caller's ValueError
+        try:
+            request.encode()
+        except struct.error as error:
+            raise ValueError(f"an item of the request cannot be encoded: {error}") from None
         factory = ClientFactory(
             request,
             proposed,

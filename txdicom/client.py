@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import ConnectingCancelledError, DNSLookupError, UnknownHostError
 from twisted.internet.interfaces import (
     IAddress,
@@ -103,15 +102,19 @@ async def _connect(
     connecting: Deferred[Any] = endpoint.connect(factory)
     seconds = limits.connection_timeout
     if seconds is not None:
-        connecting.addTimeout(seconds, clock)
+
+        def expired(_: object, seconds: float) -> None:
+            error = AssociationTimeout("connection_timeout", seconds, f"connection to {address}")
+            error.stage = "connect"
+            raise error
+
+        connecting.addTimeout(seconds, clock, expired)
     try:
         await connecting
     except (CancelledError, ConnectingCancelledError):
         raise CancelledError() from None
-    except DeferredTimeout:
-        error = AssociationTimeout("connection_timeout", seconds or 0, f"connection to {address}")
-        error.stage = "connect"
-        raise error from None
+    except AssociationTimeout:
+        raise
     except (DNSLookupError, UnknownHostError) as error:
         raise NameNotResolved(address, _words(error)) from None
     except Exception as error:

@@ -187,7 +187,9 @@ def encode(command: CommandSet) -> bytes:
     parts = []
     try:
         for number, encode_value, value in sorted(
-            (*_ENCODERS[keyword], value) for keyword, value in command.items()
+            (*_ENCODERS[keyword], value)
+            for keyword, value in command.items()
+            if keyword != "CommandGroupLength"  # that of a decoded command set is none of this
         ):
             data = encode_value(value)
             parts.append(_HEADER.pack(0, number, len(data)))

@@ -17,6 +17,8 @@ _LENGTH = struct.Struct(">H")
 
 
 def _prefixed(value: bytes) -> bytes:
+    if len(value) > 0xFFFF:
+        raise ValueError(f"a field of {len(value)} bytes; its length field ends at 65,535")
     return _LENGTH.pack(len(value)) + value
 
 
