@@ -255,10 +255,11 @@ class Association(EventSource):
 
     def _aborted(self, abort: Abort) -> None:
         if abort is PROVIDER_ABORT:
-            self._end_aborted(self.protocol.upper_layer.violation or self.protocol.why_lost())
+            error = self.protocol.upper_layer.violation or self.protocol.why_lost()
         else:
             self.notify(events.EVT_ACSE_RECV, primitive=abort)
-            self._end_aborted(AssociationAborted(abort.source, abort.reason, "peer"))
+            error = AssociationAborted(abort.source, abort.reason, "peer")
+        self._end_aborted(error, "Association Aborted")
 
     _RECEIVED: Mapping[type[PDU], Callable[[Association, Any], None]] = {
         PDataTF: _p_data,
@@ -385,18 +386,17 @@ class Association(EventSource):
     def _abort(self, error: AssociationError, abort: Abort) -> None:
         if self.failure is not None or self.protocol.lost is not None:
             return
-        self.log.info(f"Aborting Association: {printable(str(error), 200)}")
         if self.protocol.upper_layer.allows(Abort):
             self.send_acse(abort)
             self.protocol.flush()
         else:  # an acceptor before its A-ASSOCIATE-RQ: there is nothing to abort yet
             self.protocol.abort_connection()
-        self._end_aborted(error)
+        self._end_aborted(error, "Aborting Association")
 
-    def _end_aborted(self, error: AssociationError) -> None:
+    def _end_aborted(self, error: AssociationError, text: str) -> None:
         self.is_aborted = True
         self.end(error)
-        self.log.info(f"Association Aborted: {printable(str(error), 200)}")
+        self.log.info(f"{text}: {printable(str(error), 200)}")
         self.notify(events.EVT_ABORTED)
 
     def _never_associated(self) -> None:

@@ -63,6 +63,7 @@ class DIMSEProvider:
         "_assembler",
         "_carrier",
         "_contexts",
+        "_ended",
         "_limits",
         "_maximum_length",
         "_whole_message",
@@ -84,6 +85,7 @@ class DIMSEProvider:
         self._contexts = {context.context_id: context for context in contexts}
         self._maximum_length = maximum_length
         self._limits = limits
+        self._ended = False
         self._assembler = Assembler(
             limits.max_command, limits.max_command_fragments, self._data_set_limit
         )
@@ -106,6 +108,8 @@ class DIMSEProvider:
         """
         completed = False
         for value in pdu.values:
+            if self._ended:  # a handler of what came before has ended the association
+                return
             context = self._contexts.get(value.context_id)
             if context is None:
                 raise ProtocolViolation(
@@ -123,6 +127,7 @@ class DIMSEProvider:
 
     def end(self, reason: AssociationError) -> None:
         """No message can be sent or received any more."""
+        self._ended = True
         self._whole_message.cancel()
         self.performer.end()
         self.invoker.end(reason)

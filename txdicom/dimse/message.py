@@ -61,7 +61,7 @@ def fragment(message: Message, maximum_length: int) -> Iterator[PDataTF]:
     :param maximum_length: as the peer announced it, 0 for no limit
     """
     # Every fragment has an even number of bytes (PS3.8 E.1), whatever the peer's length leaves.
-    room = (maximum_length or UNLIMITED_PEER_LENGTH) - PDV_OVERHEAD & ~1
+    room = ((maximum_length or UNLIMITED_PEER_LENGTH) - PDV_OVERHEAD) & ~1
     parts = [(True, command_set.encode(message.command))]
     if message.data_set is not None:
         parts.append((False, message.data_set))
