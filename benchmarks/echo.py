@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import signal
 import subprocess
@@ -42,6 +43,11 @@ def options() -> argparse.Namespace:
     parser.add_argument("--associations", type=int, default=1_000, help="at most, each time")
     parser.add_argument("--seconds", type=float, default=2.0, help="at most, each time")
     parser.add_argument("--peers", help="only these, with commas, the first compared with the rest")
+    parser.add_argument(
+        "--pin",
+        action="store_true",
+        help="all on one CPU: steadier, as no sleeping one is woken for each message",
+    )
     parser.add_argument("--quick", action="store_true", help="a rough look, in some seconds")
     parser.add_argument("--json", action="store_true", help="print every result as JSON instead")
     chosen = parser.parse_args()
@@ -155,10 +161,16 @@ def report(scp: Comparison, scu: Comparison, chosen: argparse.Namespace) -> None
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     failed = [*scp.failed, *scu.failed]
     if chosen.json:
-        described = {"machine": machine, "rounds": chosen.rounds, "failed": failed}
+        described = {
+            "machine": machine,
+            "rounds": chosen.rounds,
+            "pinned": chosen.pin,
+            "failed": failed,
+        }
         print(json.dumps({**described, "scp": scp.results, "scu": scu.results}, indent=1))
         return
-    print(f"{machine}; medians of {chosen.rounds} rounds")
+    pinned = "; all on one CPU" if chosen.pin else ""
+    print(f"{machine}; medians of {chosen.rounds} rounds{pinned}")
     for heading, rows, of_role in (
         ("SCP", table.SCP_ROWS, scp),
         ("SCU", table.SCU_ROWS, scu),
@@ -174,6 +186,8 @@ def main() -> int:
     chosen = options()
     # A SystemExit, so that the servers are ended with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if chosen.pin:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # its children inherit it
     with ExitStack() as stack:
         scp, scu = compare_scps(stack, chosen), compare_scus(stack, chosen)
         for comparison in (scp, scu):
