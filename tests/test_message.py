@@ -50,7 +50,7 @@ class FragmentTests(SynchronousTestCase):
         )
 
     def test_data_set_apart(self) -> None:
-        """Command set and data set come in fragments of their own, each with its last one marked."""
+        """Command set and data set come in fragments of their own, the last of each marked."""
         parts = [part.values[0] for part in fragment(Message(5, STORE, bytes(250)), 106)]
         self.assertEqual(
             [(part.is_command, part.is_last, len(part.data)) for part in parts],
