@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 from twisted.internet.defer import Deferred
 
 from tests.test_association import AssociationTestCase
+from tests.test_protocol import c_echo_rq
 from txdicom import evt
 from txdicom.events import EventType
 from txdicom.uids import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
@@ -212,6 +213,26 @@ class BindingTests(AssociationTestCase):
         )
         self.failureResultOf(associating)
         self.wire.flush()
+        self.assertNothingLeft()
+
+
+    def test_a_handler_may_abort_between_messages(self) -> None:
+        """After a handler has aborted, what came in the same PDU is not performed."""
+        performed: list[int] = []
+
+        def handle(event: Any) -> int:
+            performed.append(event.message_id)
+            event.assoc.abort()
+            return 0
+
+        here = self.associate([(evt.EVT_C_ECHO, handle)])
+        values = [
+            pdu.PDataTF.decode(data, 6, len(data)).values[0]
+            for data in (c_echo_rq(1), c_echo_rq(2))
+        ]
+        here.send_pdu(pdu.PDataTF(tuple(values)))
+        self.wire.flush()
+        self.assertEqual(performed, [1])
         self.assertNothingLeft()
 
 
