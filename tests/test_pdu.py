@@ -206,6 +206,8 @@ class PDataTests(SynchronousTestCase):
             b"\xff\xff\xff\xff\1\3abcd",
             b"\0\0\0\1\1\3abcd",  # no room for context ID and control header
             b"\0\0\0\0\1\3",
+            b"\0\0\0\1\1\0\0\0\2\1\3",  # the same, and a good value behind it
+            b"\0\0\0\0\0\0\0\2\1\3",
             b"\0\0\0\6\1\3abcd\0\0\0\2\1",  # the second value's header is cut
         ):
             with self.assertRaises(ProtocolViolation, msg=repr(body)):
