@@ -35,6 +35,7 @@ BELOW_THE_LINE = ("twisted", "pydicom", "socket", "time", "select", "ssl", "asyn
 #: Who may import a reactor, and that inside functions only, or ``--reactor`` would break.
 REACTOR_USERS = ("txdicom.ae", "txdicom.tap", "txdicom.cli")
 
+MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 45
 
 
@@ -278,7 +279,14 @@ class CycleTests(SynchronousTestCase):
 
 
 class SizeTests(SynchronousTestCase):
-    """A function is one thought."""
+    """A file is one idea, and a function one thought."""
+
+    def test_files(self) -> None:
+        """No file is longer than 400 lines."""
+        lengths = {
+            name: len(module.path.read_text().splitlines()) for name, module in MODULES.items()
+        }
+        self.assertEqual({name: n for name, n in lengths.items() if n > MAX_FILE_LINES}, {})
 
     def test_functions(self) -> None:
         """No function is longer than 45 lines."""

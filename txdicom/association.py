@@ -8,17 +8,17 @@ association on, and ends the Deferreds that wait for it. How it comes about is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 
-from txdicom import errors, events, log
+from txdicom import errors, events, log, negotiation
 from txdicom.addresses import host_and_port, in_words
 from txdicom.dimse.command import command_name
-from txdicom.dimse.message import LEAST_MAXIMUM_LENGTH, Message
+from txdicom.dimse.message import Message
 from txdicom.dimse_provider import DIMSEProvider
 from txdicom.errors import AssociationAborted, AssociationError, NotEstablished, ProtocolViolation
 from txdicom.event_source import EventSource
@@ -31,13 +31,10 @@ from txdicom.releasing import Releasing
 from txdicom.services.interface import IService
 from txdicom.timer import Timer
 from txdicom.upperlayer import reasons
-from txdicom.upperlayer.machine import PROVIDER_ABORT, UpperLayer
+from txdicom.upperlayer.machine import PROVIDER_ABORT
 from txdicom.upperlayer.pdu import PDU, Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ
 from txdicom.upperlayer.user_information import AsynchronousOperationsWindow
 from txdicom.words import printable
-
-#: The longest P-DATA-TF that is received when no limit was announced, in bytes.
-UNANNOUNCED_LIMIT = 1_048_576
 
 _numbers = count(1)
 
@@ -110,14 +107,7 @@ class Association(EventSource):
         self._releasing = Releasing(self)
         self._waiting_for_close: list[Deferred[None]] = []
         self._acse = Timer(clock, self._acse_expired)
-        self.protocol = UpperLayerProtocol(
-            self,
-            UpperLayer(
-                self.is_requestor, limits.max_associate_length, limits.max_pdu or UNANNOUNCED_LIMIT
-            ),
-            limits,
-            clock,
-        )
+        self.protocol = UpperLayerProtocol(self, self.is_requestor, limits, clock)
 
     def __repr__(self) -> str:
         log = self.log
@@ -157,8 +147,8 @@ class Association(EventSource):
     ) -> Deferred[Message]:
         """Send a DIMSE request; fires with the final response.
 
-        It fails with an AssociationError when no response can come. To cancel it aborts the
-        association, unless the request still waits for its turn.
+        It fails with an AssociationError when no response can come. To cancel a request that was
+        sent aborts the association.
 
         :param on_pending: called with each response whose status is Pending
         :param data_set_limit: longest data set of a response, in bytes
@@ -313,7 +303,7 @@ class Association(EventSource):
 
     def establish(
         self,
-        contexts: Iterable[PresentationContext],
+        contexts: Sequence[PresentationContext],
         peer: ServiceUser,
         window: AsynchronousOperationsWindow,
     ) -> None:
@@ -326,9 +316,8 @@ class Association(EventSource):
             kind = self.accepted_contexts if context.accepted else self.rejected_contexts
             kind.append(context)
         self.protocol.flush()
-        self.log.info("Association Accepted")
         self.notify(events.EVT_ACCEPTED)
-        error = self._unusable(peer.maximum_length)
+        error = negotiation.unusable(contexts, peer.maximum_length, self.is_requestor)
         if error is not None:
             self.fail(error)
         if self.failure is not None:
@@ -346,17 +335,6 @@ class Association(EventSource):
         self.protocol.watch_network()
         self.notify(events.EVT_ESTABLISHED)
 
-    def _unusable(self, maximum_length: int) -> AssociationError | None:
-        """Why an accepted association is of no use, or None."""
-        if 0 < maximum_length < LEAST_MAXIMUM_LENGTH:
-            return ProtocolViolation(
-                f"a maximum length of {maximum_length} bytes leaves no room for a message"
-            )
-        if self.is_requestor and not self.accepted_contexts:
-            refused = [(c.abstract_syntax, c.result or 0) for c in self.rejected_contexts]
-            return errors.NoAcceptedContext(None, refused)
-        return None
-
     def fail(self, error: AssociationError) -> None:
         """Abort, because of this error."""
         reason = getattr(error, "abort_reason", reasons.NOT_SPECIFIED)
@@ -365,7 +343,7 @@ class Association(EventSource):
         self._abort(error, Abort(source, reason))
 
     def cancelled(self, deferred: Deferred[Any]) -> None:
-        """Somebody cancelled a Deferred of this association: abort."""
+        """Somebody cancelled a Deferred of this association."""
         self.fail(AssociationAborted(0, 0, "local", "cancelled"))
 
     def end(self, error: AssociationError) -> None:

@@ -20,10 +20,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer, provider
 
 from txdicom.events import (
+    EVT_ACCEPTED,
     EVT_DIMSE_RECV,
     EVT_DIMSE_SENT,
     EVT_PDU_RECV,
     EVT_PDU_SENT,
+    EVT_REQUESTED,
     Event,
     EventType,
     Handler,
@@ -121,6 +123,7 @@ def debug_logger(stream: TextIO | None = None) -> None:
     _observer = FilteringLogObserver(_LineObserver(stream), [_of_txdicom])
     globalLogPublisher.addObserver(_observer)
     debug_handlers[:] = [
+        *[(event, _told) for event in _TOLD],
         (EVT_PDU_RECV, _pdu_received),
         (EVT_PDU_SENT, _pdu_sent),
         (EVT_DIMSE_RECV, _message_received),
@@ -135,6 +138,17 @@ def stop_debug_logger() -> None:
         globalLogPublisher.removeObserver(_observer)
         _observer = None
     debug_handlers.clear()
+
+
+# What happens without a line of its own, since each costs as much as a whole C-ECHO.
+_TOLD = {
+    EVT_REQUESTED: "Association Requested",
+    EVT_ACCEPTED: "Association Accepted",
+}
+
+
+def _told(event: Event) -> None:
+    event.assoc.log.info(_TOLD[event.event])
 
 
 def _log_lines(event: Event, lines: list[str]) -> None:

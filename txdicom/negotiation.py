@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from txdicom.dimse.message import LEAST_MAXIMUM_LENGTH
+from txdicom.errors import AssociationError, NoAcceptedContext, ProtocolViolation
 from txdicom.presentation import PresentationContext
 from txdicom.titles import significant
 from txdicom.uids import (
@@ -276,6 +278,22 @@ def window(request: AssociateRQ, accepted: AssociateAC) -> AsynchronousOperation
     if asked is None or given is None:
         return AsynchronousOperationsWindow(1, 1)
     return answer_window(asked, given.invoked, given.performed)
+
+
+def unusable(
+    contexts: Iterable[PresentationContext], maximum_length: int, requestor: bool
+) -> AssociationError | None:
+    """Why an association that was accepted is of no use to this side, or None.
+
+    An acceptor takes one without any accepted context: the requestor asked for it, and may end it.
+    """
+    if 0 < maximum_length < LEAST_MAXIMUM_LENGTH:
+        return ProtocolViolation(
+            f"a maximum length of {maximum_length} bytes leaves no room for a message"
+        )
+    if requestor and not any(context.accepted for context in contexts):
+        return NoAcceptedContext(None, [(c.abstract_syntax, c.result or 0) for c in contexts])
+    return None
 
 
 def service_user(pdu: AssociateRQ | AssociateAC, ae_title: str) -> ServiceUser:

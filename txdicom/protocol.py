@@ -41,6 +41,9 @@ from txdicom.upperlayer.pdu import PDU
 from txdicom.upperlayer.reasons import ABORT_BY_PROVIDER, NOT_SPECIFIED
 from txdicom.upperlayer.table import State
 
+#: The longest P-DATA-TF that is received when no limit is announced, in bytes.
+UNANNOUNCED_LIMIT = 1_048_576
+
 _TRACED = frozenset((EVT_DATA_RECV, EVT_DATA_SENT, EVT_PDU_RECV, EVT_PDU_SENT, EVT_FSM_TRANSITION))
 _AWAITING_TRANSPORT_CLOSE = State.AWAITING_TRANSPORT_CLOSE
 
@@ -82,9 +85,11 @@ class UpperLayerProtocol(Protocol):
     transport: Any  # what ITransport promises is less than every stream transport has
 
     def __init__(
-        self, user: UpperLayerUser, upper_layer: UpperLayer, limits: Limits, clock: IReactorTime
+        self, user: UpperLayerUser, requestor: bool, limits: Limits, clock: IReactorTime
     ) -> None:
-        self.upper_layer = upper_layer
+        self.upper_layer = UpperLayer(
+            requestor, limits.max_associate_length, limits.max_pdu or UNANNOUNCED_LIMIT
+        )
         self.limits = limits
         self.tls = False
         self.handshaken = False

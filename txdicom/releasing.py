@@ -55,7 +55,6 @@ class Releasing:
         if association.is_established:
             association.is_established = False
             self.asked = True
-            association.log.info("Releasing Association")
             association.start_acse_timer(association.limits.release_timeout)
             association.send_acse(ReleaseRQ())
         elif not self.asked or association.protocol.lost is not None:

@@ -38,7 +38,6 @@ class Requesting:
         self._association = association
         association.requestor = negotiation.service_user(request, request.calling_ae_title)
         association.log.titles(request.calling_ae_title, request.called_ae_title)
-        association.log.info("Requesting Association")
         association.notify(events.EVT_ACSE_SENT, primitive=request)
         association.notify(events.EVT_REQUESTED)
         association.notify(events.EVT_CONN_OPEN, address=association.address)

@@ -178,6 +178,12 @@ def decode(data: bytes) -> dict[str, Any]:
     return command
 
 
+def _in_order(command: CommandSet) -> CommandSet:
+    """The same elements by ascending number, as they are sent (PS3.7 6.3.1)."""
+    keywords = sorted(command, key=lambda keyword: _ENCODERS[keyword][0])
+    return {keyword: command[keyword] for keyword in keywords if keyword != "CommandGroupLength"}
+
+
 def encode(command: CommandSet) -> bytes:
     """The bytes of a command set, its group length computed.
 
@@ -185,12 +191,13 @@ def encode(command: CommandSet) -> bytes:
     :raise ValueError: a value that its element cannot hold
     """
     parts = []
+    last = 0  # so that the group length of a decoded command set is left out
     try:
-        for number, encode_value, value in sorted(
-            (*_ENCODERS[keyword], value)
-            for keyword, value in command.items()
-            if keyword != "CommandGroupLength"  # that of a decoded command set is none of this
-        ):
+        for keyword, value in command.items():
+            number, encode_value = _ENCODERS[keyword]
+            if number <= last:
+                return encode(_in_order(command))
+            last = number
             data = encode_value(value)
             parts.append(_HEADER.pack(0, number, len(data)))
             parts.append(data)
