@@ -55,21 +55,22 @@ class Accepting:
 
     def begin(self, association: Association) -> None:
         """Wait for the A-ASSOCIATE-RQ."""
-        association.notify(events.EVT_CONN_OPEN, address=association.address)
+        association.notify_connection(events.EVT_CONN_OPEN)
 
     def received(self, association: Association, pdu: PDU) -> None:
         """The A-ASSOCIATE-RQ."""
         assert isinstance(pdu, AssociateRQ)  # Table 9-10 indicates nothing else to an acceptor
-        association.note_peer()
         association.requestor = negotiation.service_user(pdu, pdu.calling_ae_title)
         association.log.titles(pdu.calling_ae_title, pdu.called_ae_title)
         association.notify(events.EVT_ACSE_RECV, primitive=pdu)
         association.notify(events.EVT_REQUESTED)
         if association.failure is not None:  # a handler rejected or aborted it
             return
-        association.start_acse_timer(association.limits.acse_timeout)
-        self._deciding = Deferred.fromCoroutine(self._decide(association, pdu))
-        self._deciding.addErrback(self._undecided, association)
+        deciding = Deferred.fromCoroutine(self._decide(association, pdu))
+        deciding.addErrback(self._undecided, association)
+        if not deciding.called:  # a handler takes its time
+            self._deciding = deciding
+            association.start_acse_timer(association.limits.acse_timeout)
 
     def expired(self, association: Association) -> None:
         """The handlers take too long."""

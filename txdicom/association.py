@@ -22,7 +22,7 @@ from txdicom.dimse.message import Message
 from txdicom.dimse_provider import DIMSEProvider
 from txdicom.errors import AssociationAborted, AssociationError, NotEstablished, ProtocolViolation
 from txdicom.event_source import EventSource
-from txdicom.events import Handlers
+from txdicom.events import EventType, Handlers
 from txdicom.limits import Limits
 from txdicom.negotiation import ServiceUser
 from txdicom.presentation import PresentationContext
@@ -87,7 +87,7 @@ class Association(EventSource):
         closed: Callable[[Any], None] | None = None,
     ) -> None:
         self.number = next(_numbers)
-        super().__init__(handlers, log.AssociationLog(self.number))
+        super().__init__(handlers, log.AssociationLog(self.number, self._peer))
         self.limits = limits
         self.is_requestor = establishment.is_requestor
         self.is_established = False
@@ -110,8 +110,7 @@ class Association(EventSource):
         self.protocol = UpperLayerProtocol(self, self.is_requestor, limits, clock)
 
     def __repr__(self) -> str:
-        log = self.log
-        return f"<{type(self).__name__} {log.number} {log.peer} {log.calling}>{log.called}>"
+        return f"<{type(self).__name__} {self.log}>"
 
     @property
     def is_acceptor(self) -> bool:
@@ -127,6 +126,10 @@ class Association(EventSource):
         """Host and port of the peer; behind a PROXY header, of the client that it names."""
         transport = self.protocol.transport
         return host_and_port(transport.getPeer() if transport else None)
+
+    def _peer(self) -> str:
+        transport = self.protocol.transport
+        return in_words(transport.getPeer() if transport else None)
 
     @property
     def stage(self) -> str:
@@ -194,7 +197,6 @@ class Association(EventSource):
 
     def connection_made(self) -> None:
         """The transport connection is there."""
-        self.note_peer()
         self._establishment.begin(self)
 
     def received(self, indication: PDU) -> None:
@@ -216,7 +218,7 @@ class Association(EventSource):
     def connection_lost(self) -> None:
         """The connection is gone, and all that came before it is handled."""
         self._acse.cancel()
-        self.notify(events.EVT_CONN_CLOSE, address=self.address)
+        self.notify_connection(events.EVT_CONN_CLOSE)
         self._releasing.connection_lost()
         if self.failure is None:
             self._never_associated()
@@ -260,10 +262,10 @@ class Association(EventSource):
 
     # What the establishment and the DIMSE provider ask for
 
-    def note_peer(self) -> None:
-        """Take the peer's address for the log; behind a PROXY header it comes with the data."""
-        transport = self.protocol.transport
-        self.log.peer = printable(in_words(transport.getPeer() if transport else None))
+    def notify_connection(self, event: EventType) -> None:
+        """Tell that the connection was opened or closed."""
+        if self.handlers.get(event):
+            self.notify(event, address=self.address)
 
     def handlers_changed(self) -> None:
         self.protocol.trace_for(self.handlers)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Union
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each kind is one object
 class EventType:
     """A kind of event: its name, and the attributes that an :class:`Event` of it has."""
 

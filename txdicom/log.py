@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from twisted.logger import (
@@ -42,22 +43,40 @@ debug_handlers: list[tuple[EventType, Handler]] = []
 class AssociationLog:
     """Log lines about one association, with its number, its peer and both titles.
 
+    :param address: gives the peer's address
+
     The same facts are fields of the log event: ``association``, ``peer``, ``calling`` and
     ``called``.
     """
 
-    __slots__ = ("called", "calling", "number", "peer")
+    __slots__ = ("_address", "_called", "_calling", "number")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, address: Callable[[], str]) -> None:
         self.number = number
-        self.peer = "?"
-        self.calling = "?"
-        self.called = "?"
+        self._address = address
+        self._calling = "?"
+        self._called = "?"
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.peer} {self.calling}>{self.called}"
 
     def titles(self, calling: str, called: str) -> None:
         """Who calls whom; both may be the peer's words."""
-        self.calling = printable(calling)
-        self.called = printable(called)
+        self._calling = calling
+        self._called = called
+
+    @property
+    def peer(self) -> str:
+        """The peer's address; behind a PROXY header it is known when data has come."""
+        return printable(self._address())
+
+    @property
+    def calling(self) -> str:
+        return printable(self._calling)
+
+    @property
+    def called(self) -> str:
+        return printable(self._called)
 
     def debug(self, text: str) -> None:
         self._emit(LogLevel.debug, text)

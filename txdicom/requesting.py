@@ -40,7 +40,7 @@ class Requesting:
         association.log.titles(request.calling_ae_title, request.called_ae_title)
         association.notify(events.EVT_ACSE_SENT, primitive=request)
         association.notify(events.EVT_REQUESTED)
-        association.notify(events.EVT_CONN_OPEN, address=association.address)
+        association.notify_connection(events.EVT_CONN_OPEN)
         association.start_acse_timer(association.limits.acse_timeout)
         association.send_pdu(request)
 
