@@ -53,15 +53,15 @@ class ServingTests(InteropTestCase):
         await self._assert_program_serves(*TWIST, f"--reactor={name}")
 
     async def test_select_reactor(self) -> None:
-        """Nothing in the plugin stands in the way of ``--reactor=select``."""
+        """Echoes are answered under ``--reactor=select``, too."""
         await self._assert_reactor_serves("select", "twisted.internet.selectreactor")
 
     async def test_poll_reactor(self) -> None:
-        """Nothing in the plugin stands in the way of ``--reactor=poll``."""
+        """Echoes are answered under ``--reactor=poll``, too."""
         await self._assert_reactor_serves("poll", "twisted.internet.pollreactor")
 
     async def test_asyncio_reactor(self) -> None:
-        """Nothing in the plugin stands in the way of ``--reactor=asyncio``."""
+        """Echoes are answered under ``--reactor=asyncio``, too."""
         await self._assert_reactor_serves("asyncio", "twisted.internet.asyncioreactor")
 
     async def test_two_listeners(self) -> None:

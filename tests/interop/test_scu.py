@@ -33,6 +33,9 @@ class SCUTests:
     #: The AE title of the SCP that rejects all others.
     title = "ANY-SCP"
 
+    #: What the SCP says of an A-ABORT; most say it of a lost connection, too.
+    aborted = "Association Aborted"
+
     async def test_echo(self) -> None:
         """One echo is answered with success, and the association is released."""
         port = await self.serve()
@@ -54,13 +57,14 @@ class SCUTests:
         await association.release()
 
     async def test_abort(self) -> None:
-        """An association that this side aborts is over at once, and the SCP serves the next."""
+        """An association that this side aborts is aborted for the SCP, which serves the next."""
         port = await self.serve()
         association = await self.ae().associate(HOST, port)
         await association.send_c_echo()
         await association.abort()
         self.assertTrue(association.is_aborted)
         self.assertEqual(association.failure.by, "local")
+        await self.peer.says(self.aborted)
         await self.assert_serves(port)
 
     async def test_wrong_called_title(self) -> None:
@@ -113,7 +117,7 @@ class ToDCMTKTests(SCUTests, InteropTestCase):
 
     async def serve(self) -> int:
         port = free_port()
-        await self.start_serving(port, dcmtk("storescp"), str(port))
+        self.peer = await self.start_serving(port, dcmtk("storescp"), "-v", str(port))
         return port
 
     async def serve_only_its_title(self) -> int:
@@ -141,10 +145,11 @@ class ToPynetdicomTests(SCUTests, InteropTestCase):
     """pynetdicom's ``echoscp``, and a program with it for what that cannot do."""
 
     title = "PYNETDICOM"
+    aborted = "INCOMING A-ABORT PDU"
 
     async def serve(self) -> int:
         port = free_port()
-        await self.start_serving(port, *PYNETDICOM, "echoscp", str(port))
+        self.peer = await self.start_serving(port, *PYNETDICOM, "echoscp", "-d", str(port))
         return port
 
     async def serve_only_its_title(self) -> int:
@@ -192,5 +197,5 @@ class ToOrthancTests(SCUTests, InteropTestCase):
                 },
                 file,
             )
-        await self.start_serving(port, orthanc(), configuration)
+        self.peer = await self.start_serving(port, orthanc(), "--verbose", configuration)
         return port
