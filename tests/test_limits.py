@@ -46,6 +46,7 @@ class LimitsTests(SynchronousTestCase):
                 "max_associations": 1_000,
                 "max_connections": 5_000,
                 "backlog": 1_024,
+                "log_rate": 10,
             },
         )
 

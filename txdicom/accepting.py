@@ -74,7 +74,7 @@ class Accepting:
 
     def expired(self, association: Association) -> None:
         """The handlers take too long."""
-        association.log.warn("no decision on the association in time")
+        association.log.fault("undecided", "No decision on the association in time")
         association.reject(negotiation.TEMPORARY_CONGESTION)
 
     def end(self) -> None:

@@ -29,6 +29,7 @@ from txdicom.presentation import PresentationContext
 from txdicom.protocol import UpperLayerProtocol
 from txdicom.releasing import Releasing
 from txdicom.services.interface import IService
+from txdicom.throttle import Throttle
 from txdicom.timer import Timer
 from txdicom.upperlayer import reasons
 from txdicom.upperlayer.machine import PROVIDER_ABORT
@@ -62,10 +63,8 @@ class Association(EventSource):
 
     :ivar number: counts the associations of this process
     :ivar is_requestor: whether this side asked for it
-    :ivar requestor: what the requestor said of itself
-    :ivar acceptor: what the acceptor said of itself
-    :ivar accepted_contexts: the presentation contexts that were accepted
-    :ivar rejected_contexts: those that were not
+    :ivar requestor: and acceptor: what each said of itself
+    :ivar accepted_contexts: and rejected_contexts: what became of the proposed ones
     :ivar is_established: whether requests can be sent now
     :ivar is_rejected: whether it ended with an A-ASSOCIATE-RJ
     :ivar is_aborted: whether it ended with an A-ABORT by either side, or was lost
@@ -74,6 +73,7 @@ class Association(EventSource):
 
     :param establishment: how it comes about, on this side
     :param services: what is performed for the peer, by SOP class UID
+    :param throttle: for the log lines about the peer's faults
     :param closed: called with the association when its connection is gone
     """
 
@@ -84,10 +84,11 @@ class Association(EventSource):
         clock: IReactorTime,
         handlers: Handlers,
         services: Mapping[str, IService],
+        throttle: Throttle,
         closed: Callable[[Any], None] | None = None,
     ) -> None:
         self.number = next(_numbers)
-        super().__init__(handlers, log.AssociationLog(self.number, self._peer))
+        super().__init__(handlers, log.AssociationLog(self.number, self._peer, throttle))
         self.limits = limits
         self.is_requestor = establishment.is_requestor
         self.is_established = False
@@ -271,10 +272,7 @@ class Association(EventSource):
         self.protocol.trace_for(self.handlers)
 
     def send_pdu(self, pdu: PDU) -> None:
-        """Send a PDU.
-
-        :raise NotEstablished: the state does not allow it
-        """
+        """Send a PDU, if the state allows it; raises NotEstablished if not."""
         self.protocol.send(pdu)
 
     def send_acse(self, pdu: PDU) -> None:
@@ -299,7 +297,7 @@ class Association(EventSource):
         """The association was rejected, by this side or the other."""
         error = errors.AssociationRejected(rejection.result, rejection.source, rejection.reason)
         self.is_rejected = True
-        self.log.info(f"{text}: {error}")
+        self.log.fault("rejected", f"{text}: {error}")
         self.end(error)
         self.notify(events.EVT_REJECTED)
 
@@ -376,21 +374,21 @@ class Association(EventSource):
     def _end_aborted(self, error: AssociationError, text: str) -> None:
         self.is_aborted = True
         self.end(error)
-        self.log.info(f"{text}: {printable(str(error), 200)}")
+        self.log.fault(type(error).__name__, f"{text}: {printable(str(error), 200)}")
         self.notify(events.EVT_ABORTED)
 
     def _never_associated(self) -> None:
         """The connection ended before there was an association: nothing to tell but the log."""
         upper_layer = self.protocol.upper_layer
+        error = upper_layer.violation or self.protocol.why_lost()
         if upper_layer.refusal is not None:
-            self.log.info("Rejecting Association: protocol version not supported")
-        elif upper_layer.violation is not None:
-            self.log.warn(f"No association: {printable(str(upper_layer.violation), 200)}")
-        elif self.protocol.timed_out is not None:
-            self.log.warn(f"No association: {self.protocol.timed_out}")
-        else:
+            refusal = upper_layer.refusal
+            error = errors.AssociationRejected(refusal.result, refusal.source, refusal.reason)
+        if isinstance(error, AssociationAborted):
             self.log.debug("Connection closed without an association")
-        self.end(upper_layer.violation or self.protocol.why_lost())
+        else:
+            self.log.fault(type(error).__name__, f"No association: {printable(str(error), 200)}")
+        self.end(error)
 
     def _acse_expired(self) -> None:
         if self._releasing.asked:

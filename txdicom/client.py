@@ -23,6 +23,7 @@ from txdicom.presentation import PresentationContext
 from txdicom.protocol import UpperLayerProtocol
 from txdicom.requesting import Requesting
 from txdicom.services.interface import IService
+from txdicom.throttle import Throttle
 from txdicom.upperlayer.pdu import AssociateRQ
 from txdicom.verification import DEFAULT_SERVICES, VerificationAssociation
 
@@ -69,6 +70,7 @@ class ClientFactory(Factory):
             self._clock,
             self._handlers,
             self._services,
+            Throttle(self._clock, self._limits.log_rate),
             self._closed,
         )
         if self._opened is not None:

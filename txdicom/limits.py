@@ -78,6 +78,9 @@ class Limits:
         "at once; for a further one the oldest without an association is closed",
     )
     backlog: int = _count(1_024, "connections", "waiting to be accepted by the operating system")
+    log_rate: int = _count(
+        10, "lines", "a second in the log about each kind of fault; further ones are only counted"
+    )
 
     def __post_init__(self) -> None:
         for row in fields(self):

@@ -31,6 +31,7 @@ from txdicom.events import (
     EventType,
     Handler,
 )
+from txdicom.throttle import Throttle
 from txdicom.upperlayer.pdu import PDataTF
 from txdicom.words import message_in_words, pdu_in_words, printable
 
@@ -44,15 +45,17 @@ class AssociationLog:
     """Log lines about one association, with its number, its peer and both titles.
 
     :param address: gives the peer's address
+    :param throttle: for faults, shared by all associations of a server
 
     The same facts are fields of the log event: ``association``, ``peer``, ``calling`` and
     ``called``.
     """
 
-    __slots__ = ("_address", "_called", "_calling", "number")
+    __slots__ = ("_address", "_called", "_calling", "_throttle", "number")
 
-    def __init__(self, number: int, address: Callable[[], str]) -> None:
+    def __init__(self, number: int, address: Callable[[], str], throttle: Throttle) -> None:
         self.number = number
+        self._throttle = throttle
         self._address = address
         self._calling = "?"
         self._called = "?"
@@ -84,12 +87,22 @@ class AssociationLog:
     def info(self, text: str) -> None:
         self._emit(LogLevel.info, text)
 
-    def warn(self, text: str) -> None:
-        self._emit(LogLevel.warn, text)
+    def fault(self, reason: str, text: str) -> None:
+        """A peer's fault. Peers may have many, so there are only so many lines for each reason."""
+        self._emit_throttled(LogLevel.warn, reason, text)
 
     def failure(self, failure: Failure, text: str) -> None:
         """A failure of the program's own code, with its traceback."""
-        self._emit(LogLevel.critical, text, log_failure=failure)
+        self._emit_throttled(
+            LogLevel.critical, type(failure.value).__name__, text, log_failure=failure
+        )
+
+    def _emit_throttled(self, level: Any, reason: str, text: str, **fields: Any) -> None:
+        held_back = self._throttle.passes(reason)
+        if held_back:
+            text = f"{text} (and {held_back} more like this)"
+        if held_back is not None:
+            self._emit(level, text, **fields)
 
     def _emit(self, level: Any, text: str, **fields: Any) -> None:
         _log.emit(

@@ -17,6 +17,7 @@ from txdicom.negotiation import Policy
 from txdicom.performer import by_sop_class
 from txdicom.protocol import UpperLayerProtocol
 from txdicom.services.interface import IService
+from txdicom.throttle import Throttle
 from txdicom.verification import DEFAULT_SERVICES, VerificationAssociation
 
 #: Descriptors left for all else in the process: listening sockets, logs, files.
@@ -51,6 +52,7 @@ class ServerFactory(Factory):
         self._clock = clock
         self._handlers = Handlers(evt_handlers)
         self._services = DEFAULT_SERVICES if services is None else by_sop_class(services)
+        self._throttle = Throttle(clock, limits.log_rate)
         self._max_connections = min(limits.max_connections, _descriptors() - SPARE_DESCRIPTORS)
         # Dicts, for their order: the oldest comes first.
         self._unassociated: dict[Association, None] = {}
@@ -66,7 +68,7 @@ class ServerFactory(Factory):
             oldest = next(iter(self._unassociated), None)
             if oldest is None:
                 return None  # all have associations: the transport is closed
-            oldest.log.info("Connection closed in favour of a newer one")
+            oldest.log.fault("crowded out", "Connection closed in favour of a newer one")
             del self._unassociated[oldest]
             oldest.protocol.abort_connection()
         association = self.association_class(
@@ -75,6 +77,7 @@ class ServerFactory(Factory):
             self._clock,
             self._handlers,
             self._services,
+            self._throttle,
             self._closed,
         )
         self._unassociated[association] = None
