@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tests.test_association import AssociationTestCase
-from txdicom import AE, Limits, VerificationPresentationContexts, build_context
+from txdicom import AE, Limits, VerificationPresentationContexts, build_context, evt
 from txdicom.errors import (
     AssociationTimeout,
     ConnectionFailed,
@@ -443,9 +443,13 @@ class ItemTests(AssociationTestCase):
 
     def test_maximum_length(self) -> None:
         """max_pdu is announced, instead of the application entity's own."""
-        self.associate(max_pdu=0)
-        information = self.accepted().requestor.primitive.user_information
-        self.assertIn(MaximumLength(0), information)
+        requests: list[Any] = []
+        self.associate(
+            [(evt.EVT_ESTABLISHED, lambda event: requests.append(event.assoc.requestor.primitive))],
+            max_pdu=0,
+        )
+        self.assertIn(MaximumLength(0), requests[0].user_information)
+        self.assertIsNone(self.accepted().requestor.primitive)
         self.assertEqual(self.accepted().requestor.maximum_length, 0)
 
     def test_version_name(self) -> None:

@@ -7,6 +7,7 @@ about identity and extended negotiation, which may take their time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from inspect import isawaitable
 from typing import Any
 
@@ -84,6 +85,14 @@ class Accepting:
             deciding.cancel()
 
     async def _decide(self, association: Association, request: AssociateRQ) -> None:
+        try:
+            await self._answer(association, request)
+        finally:
+            # Decoded, a request may take ten times its bytes: it is not kept for as long as the
+            # association lasts.
+            association.requestor = replace(association.requestor, primitive=None)
+
+    async def _answer(self, association: Association, request: AssociateRQ) -> None:
         rejection = negotiation.refusal(request, self._policy)
         if rejection is None and not self._admitted(association):
             rejection = negotiation.LOCAL_LIMIT_EXCEEDED

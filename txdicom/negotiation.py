@@ -87,7 +87,8 @@ class ServiceUser:
 
     :ivar ae_title: without its padding
     :ivar maximum_length: of the P-DATA-TF that it receives, in bytes; 0 for no limit
-    :ivar primitive: the A-ASSOCIATE-RQ or A-ASSOCIATE-AC that it sent, or None before that
+    :ivar primitive: the A-ASSOCIATE-RQ or A-ASSOCIATE-AC that it sent, or None before that; an
+        acceptor keeps a requestor's only until the handlers of EVT_ESTABLISHED have seen it
     """
 
     ae_title: str
