@@ -77,7 +77,7 @@ class UpperLayerProtocol(Protocol):
     """One transport connection.
 
     :ivar tls: whether the connection is TLS
-    :ivar handshaken: whether its handshake is complete
+    :ivar handshaken_at: when its handshake was complete, in the clock's seconds, or None
     :ivar lost: how the connection was lost, or None while it is there
     :ivar timed_out: the time-out that ended it in Sta2, or None
     """
@@ -92,7 +92,7 @@ class UpperLayerProtocol(Protocol):
         )
         self.limits = limits
         self.tls = False
-        self.handshaken = False
+        self.handshaken_at: float | None = None
         self.lost: Failure | None = None
         self.timed_out: AssociationTimeout | None = None
         self._user = user
@@ -141,14 +141,14 @@ class UpperLayerProtocol(Protocol):
     @property
     def in_handshake(self) -> bool:
         """Whether the TLS handshake is still to be completed."""
-        return self.tls and not self.handshaken
+        return self.tls and self.handshaken_at is None
 
     def why_lost(self) -> AssociationError:
         """The failure that the loss of the connection is, when nothing else explains it."""
         reason = self.lost
         if self.timed_out is not None:
             return self.timed_out
-        failed = tls_failure(reason, self.handshaken) if reason and self.tls else None
+        failed = tls_failure(reason, not self.in_handshake) if reason and self.tls else None
         if failed is not None:
             return failed
         detail = "" if reason is None or reason.check(ConnectionDone) else reason.getErrorMessage()
@@ -176,7 +176,7 @@ class UpperLayerProtocol(Protocol):
         self._settle()
 
     def handshakeCompleted(self) -> None:
-        self.handshaken = True
+        self.handshaken_at = self._clock.seconds()
 
     def dataReceived(self, data: bytes) -> None:
         self.upper_layer.receive_data(data)
