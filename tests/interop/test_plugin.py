@@ -179,7 +179,7 @@ class DaemonTests(InteropTestCase):
         await poll(lambda: not os.path.exists(self.pid_file), lambda: "the daemon stays")
         self.assertFalse(accepts(port))
         with open(self.log_file) as log:
-            self.assertIn("Association Accepted", log.read())
+            self.assertIn("TXDICOM>ANY-SCP] Association ", log.read())
 
     async def test_port_in_use(self) -> None:
         """A port in use is told to the user who started the daemon, and no daemon stays."""
