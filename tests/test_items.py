@@ -69,13 +69,16 @@ class ContextTests(SynchronousTestCase):
             self.assertRaises(ProtocolViolation, decode, PresentationContextRQ, body)
 
     def test_transfer_syntax_of_an_answer(self) -> None:
-        """An accepted context names its one transfer syntax; a refused one may name none."""
+        """An accepted context names its one transfer syntax; a refused one names anything."""
         transfer = b"\x40\0\0\x031.3"
         self.assertEqual(
             decode(PresentationContextAC, b"\1\0\3\0"), PresentationContextAC(1, 3, None)
         )
-        for body in (b"\1\0\0\0", b"\1\0\0\0" + transfer * 2, b"\1\0\3\0" + transfer * 2):
+        for syntaxes in (b"", transfer * 2, b"\x40\0\0\1\xff", transfer[:-1]):
+            body = b"\1\0\0\0" + syntaxes
             self.assertRaises(ProtocolViolation, decode, PresentationContextAC, body)
+            refused = decode(PresentationContextAC, b"\1\0\3\0" + syntaxes)
+            self.assertEqual((refused.context_id, refused.result), (1, 3))
 
     def test_reserved_bytes(self) -> None:
         """The three reserved bytes after a proposed ID are not tested; DCMTK sends 0xff there."""

@@ -138,8 +138,13 @@ class PresentationContextAC:
     @classmethod
     def decode(cls, data: bytes, start: int, end: int) -> PresentationContextAC:
         context_id, result = fields(cls._FORM, data, start, end)
-        syntaxes = list(_uids(data, start + cls._FORM.size, end, TRANSFER_SYNTAX))
-        if len(syntaxes) > 1 or (result == 0 and not syntaxes):
+        try:
+            syntaxes = list(_uids(data, start + cls._FORM.size, end, TRANSFER_SYNTAX))
+        except ProtocolViolation:
+            if result == 0:
+                raise
+            syntaxes = []  # that of a refused context is not to be tested (Table 9-18)
+        if result == 0 and len(syntaxes) != 1:
             raise ProtocolViolation(
                 f"presentation context {context_id} is answered with {len(syntaxes)} transfer"
                 " syntaxes"
