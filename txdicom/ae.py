@@ -177,17 +177,20 @@ class AE(Contexts):
         max_pdu: int | None = None,
         ext_neg: Iterable[UserInformation] = (),
         evt_handlers: Iterable[HandlerSpec] = (),
+        address: str | None = None,
     ) -> Deferred[VerificationAssociation]:
         """Associate over any endpoint, an object or a string like ``tls:host:2762``.
 
         The other arguments and what it fires with are those of :meth:`associate`.
+
+        :param address: where it leads to, for error messages; by default what the endpoint is
         """
         if isinstance(endpoint, str):
             made: IStreamClientEndpoint = clientFromString(self._reactor, endpoint)
-            address = endpoint
+            where = address or endpoint
         else:
-            made, address = endpoint, type(endpoint).__name__
-        return self._connect(made, address, contexts, ae_title, max_pdu, ext_neg, evt_handlers)
+            made, where = endpoint, address or type(endpoint).__name__
+        return self._connect(made, where, contexts, ae_title, max_pdu, ext_neg, evt_handlers)
 
     def association(self, *args: Any, **arguments: Any) -> AssociationContext:
         """An association for ``async with``: released at the end, aborted on an exception.

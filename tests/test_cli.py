@@ -1,0 +1,267 @@
+"""``txdicom echo``: its arguments, its exit codes, and what it prints; runs are in tests/interop."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from txdicom import errors
+from txdicom.cli import arguments, exit_codes, machine, text
+from txdicom.cli.outcome import Echo, Outcome
+from txdicom.cli.target import Target, parse_target
+from txdicom.negotiation import ServiceUser
+from txdicom.tls import TLSFacts, TLSSettings
+from txdicom.upperlayer.user_information import UserIdentityRQ
+
+
+def parsed(*argv: str) -> argparse.Namespace:
+    return arguments.parser().parse_args(["echo", *argv])
+
+
+class TargetTests(SynchronousTestCase):
+    def test_forms(self) -> None:
+        """A target is a host, with a title before and a port behind it, if there are any."""
+        for given, target in (
+            ("pacs", Target("pacs", port_given=False)),
+            ("pacs:11112", Target("pacs", 11112)),
+            ("ARCHIVE@pacs", Target("pacs", ae_title="ARCHIVE", port_given=False)),
+            ("A@B@pacs:1", Target("pacs", 1, "A@B")),
+            ("127.0.0.1:104", Target("127.0.0.1", 104)),
+            ("[::1]:11112", Target("::1", 11112)),
+            ("[::1]", Target("::1", port_given=False)),
+            ("::1", Target("::1", port_given=False)),
+            ("ME@[fe80::1%eth0]:4242", Target("fe80::1%eth0", 4242, "ME")),
+        ):
+            self.assertEqual(parse_target(given), target)
+        self.assertEqual(str(parse_target("ME@[::1]")), "ME@[::1]:104")
+
+    def test_wrong(self) -> None:
+        """What is none is refused with a word on why."""
+        for given in (
+            "", "@pacs", "pacs:", "pacs:0", "pacs:65536", "pacs:http", "[::1", "[::1]x", "[::1]:",
+            "A\\B@pacs", "X" * 17 + "@pacs", "pa cs", "dicom://pacs", "pacs:\u0661",
+        ):  # fmt: skip
+            with self.assertRaises(ValueError, msg=given):
+                parse_target(given)
+
+    def test_host_and_port(self) -> None:
+        """The port may be an argument of its own, but not both."""
+        self.assertEqual(arguments.target(parsed("pacs", "104")), Target("pacs", 104))
+        with self.assertRaisesRegex(ValueError, "two ports"):
+            arguments.target(parsed("pacs:104", "104"))
+
+
+class ArgumentTests(SynchronousTestCase):
+    def test_defaults(self) -> None:
+        """Without options: one echo, ten seconds, TXDICOM calls ANY-SCP over plain TCP."""
+        settings = arguments.settings(parsed("pacs"))
+        self.assertEqual(
+            (settings.calling_ae_title, settings.called_ae_title), ("TXDICOM", "ANY-SCP")
+        )
+        self.assertEqual((settings.count, settings.timeout, settings.tls), (1, 10, None))
+
+    def test_familiar_names(self) -> None:
+        """The options have the names that hands know."""
+        settings = arguments.settings(
+            parsed(*"pacs -aet ME -aec YOU -pdu 0 -ta 1 -td 2 -to 3 --repeat 4 --abort".split())
+        )
+        self.assertEqual((settings.calling_ae_title, settings.called_ae_title), ("ME", "YOU"))
+        limits = settings.limits
+        self.assertEqual(
+            (limits.max_pdu, limits.acse_timeout, limits.dimse_timeout, limits.connection_timeout),
+            (0, 1, 2, 3),
+        )
+        self.assertEqual((settings.count, settings.abort), (4, True))
+
+    def test_wrong(self) -> None:
+        """A wrong argument ends with exit code 2 and a line that says why."""
+        for argv, word in (
+            (["pacs", "-aet", "X" * 17], "16"),
+            (["pacs", "--timeout", "soon"], "soon"),
+            (["pacs", "--timeout", "-1"], "positive"),
+            (["pacs", "--count", "0"], "0"),
+            (["pacs", "--count", "1.5"], "1.5"),
+            (["pacs", "-pdu", "-1"], "-1"),
+            ([], "HOST"),
+        ):
+            stderr = io.StringIO()
+            with contextlib.redirect_stderr(stderr), self.assertRaises(SystemExit) as caught:
+                parsed(*argv)
+            self.assertEqual(caught.exception.code, exit_codes.USAGE)
+            self.assertIn(word, stderr.getvalue().splitlines()[-1])
+
+    def test_contradictions(self) -> None:
+        """Options that exclude each other are refused."""
+        for argv in (["--ca", "x"], ["--tls-insecure"], ["--forever", "--count", "3"]):
+            with self.assertRaises(ValueError):
+                arguments.settings(parsed("pacs", *argv))
+
+    def test_tls(self) -> None:
+        """The options of TLS arrive."""
+        settings = arguments.settings(
+            parsed(*"pacs --tls --ca a --cert b --key c --server-name d --tls-insecure".split())
+        )
+        self.assertEqual(settings.tls, TLSSettings("a", "b", "c", "d", True))
+
+    def test_identity(self) -> None:
+        """The passcode comes from a file or the environment, never from an argument."""
+        self.assertEqual(
+            arguments.settings(parsed("pacs", "--user", "someone")).extended,
+            (UserIdentityRQ(1, b"someone"),),
+        )
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("s3cret\nmore\n")
+        self.assertEqual(
+            arguments.settings(
+                parsed("pacs", "--user", "someone", "--password-file", path)
+            ).extended,
+            (UserIdentityRQ(2, b"someone", b"s3cret"),),
+        )
+        self.patch(arguments.os, "environ", {arguments.PASSWORD_VARIABLE: "fromenv"})
+        self.assertEqual(
+            arguments.settings(parsed("pacs", "--user", "someone")).extended,
+            (UserIdentityRQ(2, b"someone", b"fromenv"),),
+        )
+
+    def test_help_has_the_exit_codes(self) -> None:
+        """--help lists every exit code with its meaning."""
+        stdout = io.StringIO()
+        with contextlib.redirect_stdout(stdout), self.assertRaises(SystemExit):
+            parsed("--help")
+        for code, meaning in exit_codes.MEANINGS.items():
+            self.assertRegex(stdout.getvalue(), rf"(?m)^ +{code}  {meaning[:30]}")
+
+
+class ExitCodeTests(SynchronousTestCase):
+    def test_each_error(self) -> None:
+        """Each kind of failure has its own code."""
+        for error, code in (
+            (errors.NameNotResolved("pacs", "no"), 3),
+            (errors.ConnectionFailed("pacs", "refused"), 4),
+            (errors.TLSFailed("unknown ca"), 5),
+            (errors.AssociationRejected(1, 1, 7), 6),
+            (errors.AssociationAborted(0, 0, "peer"), 7),
+            (errors.AssociationReleased("peer"), 7),
+            (errors.NoAcceptedContext(None, []), 8),
+            (errors.AssociationTimeout("acse_timeout", 1, "answer"), 10),
+            (errors.DIMSETimeout("dimse_timeout", 1, "answer"), 10),
+            (errors.ProtocolViolation("nonsense"), 11),
+        ):
+            outcome = Outcome(Target("pacs"), "A", "B", error=error)
+            self.assertEqual(outcome.exit_code, code)
+
+    def test_statuses(self) -> None:
+        """It is verified when every echo was answered with success, and only then."""
+        outcome = Outcome(Target("pacs"), "A", "B")
+        self.assertEqual(outcome.exit_code, 9)
+        outcome.echoes.append(Echo(1, 1, 0.1, 0x0000))
+        self.assertEqual(outcome.exit_code, 0)
+        outcome.echoes.append(Echo(2, 2, 0.1, 0x0110))
+        self.assertEqual(outcome.exit_code, 9)
+
+
+def an_outcome() -> Outcome:
+    """An outcome in which everything is there."""
+    return Outcome(
+        Target("pacs", 104, "YOU"),
+        "YOU",
+        "ME",
+        {"resolve": 0.001, "connect": 0.002, "tls": 0.003, "associate": 0.004, "release": 0.005},
+        [Echo(1, 1, 0.010, 0), Echo(2, 2, 0.030, 0), Echo(3, 3, 0.020, 0)],
+        ["127.0.0.1"],
+        "127.0.0.1",
+        ServiceUser("YOU", 16384, "1.2.3", "PEER_1"),
+        None,
+        TLSFacts("TLSv1.3", "CIPHER", "CN=pacs", datetime(2030, 1, 2, tzinfo=timezone.utc)),
+    )
+
+
+class TextTests(SynchronousTestCase):
+    def test_summary(self) -> None:
+        """The summary counts, and times the stages apart."""
+        lines = list(text.summary(an_outcome()))
+        self.assertEqual(
+            lines,
+            [
+                "3 sent, 3 answered, 0 lost",
+                "min 10.0 ms, median 20.0 ms, p99 30.0 ms, max 30.0 ms",
+                "stages: resolve 1.0 ms, connect 2.0 ms, tls 3.0 ms, associate 4.0 ms,"
+                " release 5.0 ms",
+            ],
+        )
+
+    def test_echo(self) -> None:
+        """An echo's line has its status in words, and its comment escaped."""
+        echo = Echo(2, 2, 0.0123, 0x0110, "no\x1b[2J")
+        self.assertEqual(
+            text.echo_line(an_outcome(), echo),
+            "YOU at 127.0.0.1:104: echo 2:"
+            " 0x0110 - Failure: Processing failure (no\\x1b[2J), 12.3 ms",
+        )
+
+    def test_peer(self) -> None:
+        """What the peer said of itself is told, hostile names escaped."""
+        outcome = an_outcome()
+        outcome.acceptor = ServiceUser("YOU", 0, None, "\x07bell")
+        said = "\n".join(text.about_the_peer(outcome))
+        for words in ("maximum length: no limit", "\\x07bell", "TLSv1.3", "expires 2030-01-02"):
+            self.assertIn(words, said)
+
+    def test_failure(self) -> None:
+        """A failure names its stage."""
+        outcome = Outcome(Target("pacs"), "A", "B", error=errors.ConnectionFailed("pacs:104", "no"))
+        self.assertEqual(
+            list(text.summary(outcome)),
+            ["FAILED at the stage connect: no connection to pacs:104: no"],
+        )
+
+
+class MachineTests(SynchronousTestCase):
+    def test_json(self) -> None:
+        """The summary has every key always, a failure with its facts."""
+        whole = json.loads(machine.summary_json(an_outcome()))
+        self.assertTrue(whole["verified"])
+        self.assertEqual(whole["stages_ms"]["tls"], 3.0)
+        self.assertEqual(whole["certificate_expires"], "2030-01-02T00:00:00+00:00")
+        failed = Outcome(Target("pacs"), "A", "B", error=errors.AssociationRejected(1, 1, 7))
+        rejected = json.loads(machine.summary_json(failed))
+        self.assertEqual(set(rejected), set(whole))
+        self.assertEqual(rejected["error"]["kind"], "AssociationRejected")
+        self.assertEqual(
+            (rejected["error"]["result"], rejected["error"]["source"], rejected["error"]["reason"]),
+            (1, 1, 7),
+        )
+
+    def nagios(self, outcome: Outcome, *thresholds: Any) -> tuple[int, str]:
+        state, line = machine.nagios(outcome, *(thresholds or (None, None)))
+        self.assertEqual(len(line.splitlines()), 1)
+        self.assertEqual(line.count("|"), 1)
+        return state, line
+
+    def test_nagios(self) -> None:
+        """A monitoring plugin's state follows the thresholds, and its line has the times."""
+        state, line = self.nagios(an_outcome(), 0.5, 1.0)
+        self.assertEqual(state, 0)
+        self.assertIn(
+            "DICOM OK - YOU@pacs:104 echo 0x0000 in 20.0 ms | time=0.020000s;0.5;1.0;0", line
+        )
+        self.assertEqual(self.nagios(an_outcome(), 0.02, 1.0)[0], 1)
+        self.assertEqual(self.nagios(an_outcome(), 0.01, 0.02)[0], 2)
+
+    def test_nagios_failures(self) -> None:
+        """Failures are critical, a warning is a warning, and no bar gets into the text."""
+        failed = Outcome(Target("pacs"), "A", "B", error=errors.ConnectionFailed("a|b", "c"))
+        self.assertEqual(self.nagios(failed)[0], 2)
+        status = an_outcome()
+        status.echoes[1].status = 0x0122
+        self.assertIn("0x0122", self.nagios(status)[1])
+        warned = an_outcome()
+        warned.warnings.append("expires soon")
+        self.assertEqual(self.nagios(warned)[0], 1)

@@ -1,0 +1,241 @@
+"""The arguments of ``txdicom echo``, named as hands know them from other tools."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from txdicom import __version__
+from txdicom.ae import ANY_SCP
+from txdicom.cli import exit_codes
+from txdicom.cli.target import Target, checked_port, parse_target
+from txdicom.cli.verify import DEFAULT_TIMEOUT, Settings
+from txdicom.limits import Limits
+from txdicom.titles import checked_title
+from txdicom.tls import TLSSettings
+from txdicom.upperlayer.user_information import UserIdentityRQ
+
+#: The environment variable that may hold the passcode.
+PASSWORD_VARIABLE = "TXDICOM_PASSWORD"
+
+_EPILOG = "exit codes:\n" + "\n".join(
+    f"  {code:>2}  {meaning}" for code, meaning in exit_codes.MEANINGS.items()
+)
+
+
+def _argument(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A converter whose complaint argparse shows as it is."""
+
+    def convert(text: str) -> Any:
+        try:
+            return check(text)
+        except (TypeError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError(f"a number of seconds, not {text!r}") from None
+    if not 0 < seconds < 1e9:
+        raise ValueError(f"a positive number of seconds, not {text!r}")
+    return seconds
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 10**9:
+        raise ValueError(f"a number of echoes, not {text!r}")
+    return int(text)
+
+
+def _length(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > 0xFFFFFFFF:
+        raise ValueError(f"a number of bytes, not {text!r}")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="txdicom", description="DICOM's Verification Service on the command line."
+    )
+    top.add_argument("--version", action="version", version=f"txdicom {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    echo = commands.add_parser(
+        "echo",
+        help="ask whether a DICOM node answers",
+        description="Ask whether a DICOM node answers a C-ECHO, how fast, and if not, why not.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    echo.add_argument("target", metavar="[AET@]HOST[:PORT]", help="the node; port 104 by default")
+    echo.add_argument("port", metavar="PORT", nargs="?", help="the port, if not in the target")
+    _add_association(echo)
+    _add_times(echo)
+    _add_tls(echo)
+    _add_output(echo)
+    return top
+
+
+def _add_association(echo: argparse.ArgumentParser) -> None:
+    group = echo.add_argument_group("association")
+    title = _argument(checked_title)
+    group.add_argument(
+        "-aet",
+        "--aetitle",
+        type=title,
+        default="TXDICOM",
+        metavar="AET",
+        help="calling AE title (TXDICOM)",
+    )
+    group.add_argument(
+        "-aec", "--call", type=title, metavar="AET", help="called AE title (ANY-SCP)"
+    )
+    group.add_argument(
+        "-pdu",
+        "--max-pdu",
+        type=_argument(_length),
+        default=16382,
+        metavar="BYTES",
+        help="longest PDU to receive, 0 for no limit (16382)",
+    )
+    group.add_argument("--abort", action="store_true", help="abort at the end, not release")
+    group.add_argument("--user", metavar="NAME", help="user name to give (user identity)")
+    group.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help=f"file with the passcode; else ${PASSWORD_VARIABLE}, or a prompt with --ask-password",
+    )
+    group.add_argument("--ask-password", action="store_true", help="ask for the passcode")
+
+
+def _add_times(echo: argparse.ArgumentParser) -> None:
+    group = echo.add_argument_group("how often and how long (seconds)")
+    seconds = _argument(_seconds)
+    group.add_argument(
+        "--count", "--repeat", type=_argument(_count), metavar="N", help="how many echoes (1)"
+    )
+    group.add_argument("--forever", action="store_true", help="go on until Ctrl-C")
+    group.add_argument(
+        "--interval", type=seconds, default=1.0, metavar="S", help="from one echo to the next (1)"
+    )
+    group.add_argument(
+        "--timeout",
+        type=seconds,
+        default=DEFAULT_TIMEOUT,
+        metavar="S",
+        help="for everything together, and again for each further echo (10)",
+    )
+    for option, name, text in (
+        ("-to", "--connection-timeout", "for the connection"),
+        ("-ta", "--acse-timeout", "for the answer to the association request"),
+        ("-td", "--dimse-timeout", "for the answer to an echo"),
+    ):
+        group.add_argument(option, name, type=seconds, metavar="S", help=text)
+
+
+def _add_tls(echo: argparse.ArgumentParser) -> None:
+    group = echo.add_argument_group("TLS")
+    group.add_argument("--tls", action="store_true", help="connect with TLS 1.2 or 1.3")
+    group.add_argument("--ca", metavar="FILE", help="certificates to trust (the system's)")
+    group.add_argument("--cert", metavar="FILE", help="our certificate")
+    group.add_argument("--key", metavar="FILE", help="its private key, if not in the same file")
+    group.add_argument("--server-name", metavar="NAME", help="the name in the certificate")
+    group.add_argument("--tls-insecure", action="store_true", help="take any certificate")
+    group.add_argument(
+        "--warn-expiry",
+        type=_argument(_count),
+        metavar="DAYS",
+        help="warn if the peer's certificate expires sooner",
+    )
+
+
+def _add_output(echo: argparse.ArgumentParser) -> None:
+    group = echo.add_argument_group("output")
+    group.add_argument("-v", "--verbose", action="store_true", help="more about the peer")
+    group.add_argument("-q", "--quiet", action="store_true", help="nothing; the exit code tells")
+    group.add_argument("-d", "--debug", action="store_true", help="every PDU in words")
+    group.add_argument("--json", action="store_true", help="an object a line: echoes, summary")
+    group.add_argument("--nagios", action="store_true", help="as a monitoring plugin: 0 to 3")
+    group.add_argument(
+        "-w",
+        "--warning",
+        type=_argument(_seconds),
+        metavar="S",
+        help="with --nagios: slow is WARNING",
+    )
+    group.add_argument(
+        "-c",
+        "--critical",
+        type=_argument(_seconds),
+        metavar="S",
+        help="with --nagios: slow is CRITICAL",
+    )
+
+
+def target(arguments: argparse.Namespace) -> Target:
+    """The target that the arguments name.
+
+    :raise ValueError: they name none
+    """
+    found = parse_target(arguments.target)
+    if arguments.port is None:
+        return found
+    if found.port_given:
+        raise ValueError(f"two ports: {arguments.target} and {arguments.port}")
+    return replace(found, port=checked_port(arguments.port), port_given=True)
+
+
+def settings(arguments: argparse.Namespace) -> Settings:
+    """How to verify, as the arguments say.
+
+    :raise ValueError: they contradict each other
+    :raise OSError: the file with the passcode cannot be read
+    """
+    if not arguments.tls and _tls_settings(arguments) != TLSSettings():
+        raise ValueError("the options of TLS need --tls")
+    if arguments.forever and arguments.count:
+        raise ValueError("--forever and --count exclude each other")
+    times = {
+        name: value
+        for name in ("connection_timeout", "acse_timeout", "dimse_timeout")
+        if (value := getattr(arguments, name)) is not None
+    }
+    return Settings(
+        calling_ae_title=arguments.aetitle,
+        called_ae_title=arguments.call or ANY_SCP,
+        timeout=arguments.timeout,
+        limits=Limits(max_pdu=arguments.max_pdu, **times),
+        count=None if arguments.forever else arguments.count or 1,
+        interval=arguments.interval,
+        abort=arguments.abort,
+        tls=_tls_settings(arguments) if arguments.tls else None,
+        extended=() if arguments.user is None else (_identity(arguments),),
+    )
+
+
+def _tls_settings(arguments: argparse.Namespace) -> TLSSettings:
+    return TLSSettings(
+        arguments.ca, arguments.cert, arguments.key, arguments.server_name, arguments.tls_insecure
+    )
+
+
+def _identity(arguments: argparse.Namespace) -> UserIdentityRQ:
+    """The user identity: a name, with a passcode if there is one (PS3.7 D.3.3.7)."""
+    name = arguments.user.encode("utf-8")
+    passcode = os.environ.get(PASSWORD_VARIABLE)
+    if arguments.password_file is not None:
+        with open(arguments.password_file, encoding="utf-8") as file:
+            passcode = file.readline().rstrip("\r\n")
+    elif arguments.ask_password:
+        passcode = getpass.getpass("Passcode: ")
+    if passcode is None:
+        return UserIdentityRQ(1, name)
+    return UserIdentityRQ(2, name, passcode.encode("utf-8"))

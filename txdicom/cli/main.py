@@ -1,0 +1,114 @@
+"""``txdicom``: what the command line asks for, done and printed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from txdicom.cli import arguments, exit_codes, machine, text
+from txdicom.cli.outcome import Echo, Outcome
+from txdicom.cli.target import DEFAULT_PORT
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit code."""
+    parser = arguments.parser()
+    parsed = parser.parse_args(argv)
+    try:
+        return _echo(parsed)
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"txdicom echo: {error}", file=sys.stderr)
+        return machine.UNKNOWN if parsed.nagios else exit_codes.USAGE
+
+
+def _echo(parsed: argparse.Namespace) -> int:
+    target = arguments.target(parsed)
+    settings = arguments.settings(parsed)
+    if settings.tls is not None:
+        from txdicom.tls import client_creator
+
+        client_creator(settings.tls, target.host)  # what is wrong with the files is told at once
+    if not (target.port_given or parsed.quiet or parsed.json or parsed.nagios):
+        print(f"port {DEFAULT_PORT}, since none was given", flush=True)
+    if parsed.debug:
+        from txdicom.log import debug_logger
+
+        debug_logger()
+    outcome = _run(target, settings, _printer(parsed))
+    _warn_of_expiry(outcome, parsed.warn_expiry)
+    if parsed.nagios:
+        state, line = machine.nagios(outcome, parsed.warning, parsed.critical)
+        print(line)
+        return state
+    _print_summary(parsed, outcome)
+    return outcome.exit_code
+
+
+def _run(target: Any, settings: Any, on_echo: Any) -> Outcome:
+    """Run the reactor until the verification is done, or interrupted."""
+    from twisted.internet import reactor
+
+    from txdicom.cli.verify import Verification
+
+    the_reactor: Any = reactor
+    verification = Verification(the_reactor, target, settings, on_echo)
+    failures: list[Any] = []
+
+    def begin() -> None:
+        running = verification.run()
+        running.addErrback(failures.append)
+        # Ctrl-C stops the reactor, which waits until the association is released.
+        interrupt = the_reactor.addSystemEventTrigger("before", "shutdown", cancel, running)
+        running.addBoth(stop, interrupt)
+
+    def cancel(running: Any) -> Any:
+        interrupted.append(True)
+        running.cancel()
+        return running
+
+    def stop(_: object, interrupt: Any) -> None:
+        if not interrupted:
+            the_reactor.removeSystemEventTrigger(interrupt)
+            the_reactor.stop()
+
+    interrupted: list[bool] = []
+    the_reactor.callWhenRunning(begin)
+    the_reactor.run()
+    for failure in failures:
+        failure.raiseException()
+    return verification.outcome
+
+
+def _printer(parsed: argparse.Namespace) -> Any:
+    """What is called with each echo."""
+
+    def on_echo(outcome: Outcome, echo: Echo) -> None:
+        if parsed.json:
+            print(machine.echo_json(outcome, echo), flush=True)
+        elif not (parsed.quiet or parsed.nagios):
+            print(text.echo_line(outcome, echo), flush=True)
+
+    return on_echo
+
+
+def _print_summary(parsed: argparse.Namespace, outcome: Outcome) -> None:
+    if parsed.json:
+        print(machine.summary_json(outcome))
+    elif not parsed.quiet:
+        if parsed.verbose:
+            for line in text.about_the_peer(outcome):
+                print(line)
+        for line in text.summary(outcome):
+            print(line, file=sys.stderr if line.startswith("warning:") else sys.stdout)
+
+
+def _warn_of_expiry(outcome: Outcome, days: int | None) -> None:
+    """Add the warning that the peer's certificate expires soon."""
+    expires = outcome.tls.not_after if outcome.tls is not None else None
+    if days is not None and expires is not None:
+        left = (expires - datetime.now(timezone.utc)).days
+        if left < days:
+            outcome.warnings.append(f"the peer's certificate expires in {left} days")

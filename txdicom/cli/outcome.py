@@ -1,0 +1,76 @@
+"""What came of the verification of one target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from txdicom.cli import exit_codes
+from txdicom.cli.target import Target
+from txdicom.dimse.status import SUCCESS
+from txdicom.errors import AssociationError
+from txdicom.negotiation import ServiceUser
+from txdicom.presentation import PresentationContext
+from txdicom.tls import TLSFacts
+
+#: The stages that are timed apart, in their order; echo is timed for each echo.
+STAGES = ("resolve", "connect", "tls", "associate", "echo", "release")
+
+
+@dataclass(slots=True)
+class Echo:
+    """One C-ECHO and its answer.
+
+    :ivar number: counts from 1
+    :ivar seconds: from its sending to its answer, or None if there was none
+    :ivar status: None if there was no answer
+    """
+
+    number: int
+    message_id: int
+    seconds: float | None = None
+    status: int | None = None
+    error_comment: str | None = None
+
+    @property
+    def verified(self) -> bool:
+        return self.status == SUCCESS
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of the verification of one target.
+
+    :ivar seconds: how long each stage took that was completed, but for ``echo``
+    :ivar address: the address that answered
+    :ivar acceptor: what the peer said of itself
+    :ivar context: the presentation context that was used
+    :ivar error: why it failed, or None
+    :ivar warnings: what went wrong without making the verification fail
+    """
+
+    target: Target
+    called_ae_title: str
+    calling_ae_title: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    echoes: list[Echo] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    address: str | None = None
+    acceptor: ServiceUser | None = None
+    context: PresentationContext | None = None
+    tls: TLSFacts | None = None
+    error: AssociationError | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def answered(self) -> list[Echo]:
+        """The echoes that were answered, whatever the status."""
+        return [echo for echo in self.echoes if echo.status is not None]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every echo was answered with success, else what says why not."""
+        if self.error is not None:
+            return exit_codes.code_of(self.error)
+        if not self.echoes or not all(echo.verified for echo in self.echoes):
+            return exit_codes.STATUS
+        return exit_codes.VERIFIED

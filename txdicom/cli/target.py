@@ -1,0 +1,68 @@
+"""What is to be verified: ``[AET@]HOST[:PORT]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from txdicom.titles import checked_title
+
+#: The port for DICOM that is registered for it (PS3.8 9.1.1); the other two are 11112 and 2762.
+DEFAULT_PORT = 104
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A DICOM node.
+
+    :ivar ae_title: the called AE title, or None for the one that is called by default
+    :ivar port_given: whether the port was named, and not the default
+    :ivar note: what a roster says about it
+    """
+
+    host: str
+    port: int = DEFAULT_PORT
+    ae_title: str | None = None
+    port_given: bool = True
+    tls: bool | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        title = "" if self.ae_title is None else f"{self.ae_title}@"
+        return f"{title}{host}:{self.port}"
+
+
+def checked_port(text: str) -> int:
+    """A port number.
+
+    :raise ValueError: it is none
+    """
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
+        raise ValueError(f"a port is 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def parse_target(text: str) -> Target:
+    """A target as people write it; an IPv6 address with a port is in brackets.
+
+    :raise ValueError: it is none
+    """
+    title, at, address = text.rpartition("@")
+    ae_title = checked_title(title, "called AE title") if at else None
+    host, port = address, ""
+    if address.startswith("["):
+        host, bracket, rest = address[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError(f"not [address]:port: {address!r}")
+        port = rest[1:] if rest else ""
+        if rest == ":":
+            raise ValueError(f"no port after the colon: {address!r}")
+    elif address.count(":") == 1:
+        host, _, port = address.partition(":")
+        if not port:
+            raise ValueError(f"no port after the colon: {address!r}")
+    if not host or not host.isprintable() or any(c in host for c in " /\\[]"):
+        raise ValueError(f"not a host name or address: {host!r}")
+    if not port:
+        return Target(host, ae_title=ae_title, port_given=False)
+    return Target(host, checked_port(port), ae_title)

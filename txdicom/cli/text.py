@@ -1,0 +1,81 @@
+"""What ``txdicom echo`` prints for people: a line an echo, and a summary, like ping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from txdicom.cli.outcome import STAGES, Echo, Outcome
+from txdicom.dimse.status import status_words
+from txdicom.words import printable, uid_name
+
+
+def milliseconds(seconds: float) -> str:
+    """Seconds as milliseconds, with as many digits as tell something."""
+    value = seconds * 1000
+    return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value that this share of the values, sorted here, does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def echo_line(outcome: Outcome, echo: Echo) -> str:
+    """The line of one answered echo."""
+    line = (
+        f"{outcome.called_ae_title} at {outcome.address}:{outcome.target.port}:"
+        f" echo {echo.number}: {status_words(echo.status or 0)}"
+    )
+    if echo.error_comment:
+        line += f" ({printable(echo.error_comment)})"
+    return f"{line}, {milliseconds(echo.seconds or 0)}"
+
+
+def summary(outcome: Outcome) -> Iterator[str]:
+    """The lines at the end."""
+    sent, answered = len(outcome.echoes), len(outcome.answered)
+    if sent > 1:
+        times = [echo.seconds for echo in outcome.answered if echo.seconds is not None]
+        yield f"{sent} sent, {answered} answered, {sent - answered} lost"
+        if times:
+            yield (
+                f"min {milliseconds(min(times))}, median {milliseconds(median(times))},"
+                f" p99 {milliseconds(percentile(times, 0.99))}, max {milliseconds(max(times))}"
+            )
+    stages = [
+        f"{stage} {milliseconds(outcome.seconds[stage])}"
+        for stage in STAGES
+        if stage in outcome.seconds
+    ]
+    if stages:
+        yield "stages: " + ", ".join(stages)
+    if outcome.error is not None:
+        error = outcome.error
+        yield f"FAILED at the stage {error.stage}: {printable(str(error), 400)}"
+    elif outcome.exit_code:
+        yield "FAILED: a status other than success"
+    for warning in outcome.warnings:
+        yield f"warning: {printable(warning, 400)}"
+
+
+def about_the_peer(outcome: Outcome) -> Iterator[str]:
+    """What the peer said of itself."""
+    if outcome.addresses:
+        yield "addresses: " + ", ".join(outcome.addresses)
+    acceptor = outcome.acceptor
+    if acceptor is not None:
+        yield f"implementation class UID: {printable(acceptor.implementation_class_uid or 'none')}"
+        name = acceptor.implementation_version_name
+        yield f"implementation version name: {printable(name or 'none')}"
+        length = acceptor.maximum_length
+        yield f"maximum length: {length or 'no limit'}"
+    if outcome.context is not None:
+        yield f"accepted: {uid_name(outcome.context.abstract_syntax)}"
+        yield f"transfer syntax: {uid_name(outcome.context.transfer_syntax[0])}"
+    if outcome.tls is not None:
+        yield f"TLS: {outcome.tls.version}, {outcome.tls.cipher}"
+        if outcome.tls.not_after is not None:
+            subject = printable(outcome.tls.subject, 200)
+            yield f"certificate: {subject}, expires {outcome.tls.not_after:%Y-%m-%d}"

@@ -1,0 +1,224 @@
+"""The verification of one target: resolve, connect, TLS, associate, echo, release, each timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import deferLater
+
+from txdicom import AE, evt
+from txdicom.ae import ANY_SCP
+from txdicom.cli.outcome import Echo, Outcome
+from txdicom.cli.resolving import ResolvingReactor
+from txdicom.cli.target import Target
+from txdicom.errors import AssociationError, AssociationTimeout, ConnectionFailed
+from txdicom.limits import Limits
+from txdicom.presentation import PresentationContext, build_context
+from txdicom.tls import TLSSettings, client_creator, facts
+from txdicom.uids import VERIFICATION
+from txdicom.upperlayer.user_information import UserInformation
+from txdicom.verification import VerificationAssociation
+
+#: Seconds for everything together.
+DEFAULT_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to verify.
+
+    :ivar timeout: seconds for all stages together; each further echo gives the rest as long again
+    :ivar limits: the time-outs of the stages; none is longer than the deadline
+    :ivar count: how many echoes; None goes on until it is interrupted
+    :ivar interval: seconds from the sending of one echo to that of the next
+    :ivar abort: end the association with an A-ABORT
+    :ivar tls: None for plain TCP
+    """
+
+    calling_ae_title: str = "TXDICOM"
+    called_ae_title: str = ANY_SCP
+    timeout: float = DEFAULT_TIMEOUT
+    limits: Limits = field(default_factory=Limits)
+    count: int | None = 1
+    interval: float = 1.0
+    abort: bool = False
+    tls: TLSSettings | None = None
+    contexts: tuple[PresentationContext, ...] = (build_context(VERIFICATION),)
+    extended: tuple[UserInformation, ...] = ()
+
+
+class Verification:
+    """One run against one target.
+
+    :ivar outcome: what came of it so far
+
+    :param on_echo: called with each echo when it is answered
+    :param handlers: further event handlers for the association
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        target: Target,
+        settings: Settings,
+        on_echo: Callable[[Outcome, Echo], None] = lambda outcome, echo: None,
+        handlers: tuple[Any, ...] = (),
+    ) -> None:
+        self._reactor = reactor
+        self._target = target
+        self._settings = settings
+        self._on_echo = on_echo
+        self._handlers = handlers
+        self._resolving = ResolvingReactor(reactor)
+        self._connected_at: float | None = None
+        self._association: VerificationAssociation | None = None
+        self._stage = "resolve"
+        self._since = reactor.seconds()
+        self._due = self._since + settings.timeout
+        self.outcome = Outcome(
+            target, target.ae_title or settings.called_ae_title, settings.calling_ae_title
+        )
+
+    def run(self) -> Deferred[Outcome]:
+        """Verify; fires with the outcome. To cancel it releases, and fires with what there is."""
+        return Deferred.fromCoroutine(self._run())
+
+    async def _run(self) -> Outcome:
+        try:
+            await self._within_deadline(self._associate)
+            await self._echoes()
+        except AssociationError as error:
+            self._failed(error)
+        except CancelledError:
+            pass  # interrupted: what there is so far counts
+        await self._end()
+        return self.outcome
+
+    async def _within_deadline(self, step: Callable[[], Any]) -> Any:
+        """Do a step of the run, but no longer than the deadline allows."""
+        expired: list[bool] = []
+        doing: Deferred[Any] = Deferred.fromCoroutine(step())
+
+        def expire() -> None:
+            expired.append(True)
+            doing.cancel()
+
+        left = max(0.0, self._due - self._reactor.seconds())
+        deadline = self._reactor.callLater(left, expire)
+        try:
+            return await doing
+        except CancelledError:
+            if not expired:
+                raise
+            error = AssociationTimeout(
+                "timeout", self._settings.timeout, f"end of the stage {self._stage}"
+            )
+            error.stage = self._stage
+            raise error from None
+        finally:
+            if deadline.active():
+                deadline.cancel()
+
+    async def _associate(self) -> None:
+        self._association = await self._connect()
+        self._stage = "echo"
+
+    def _connect(self) -> Deferred[VerificationAssociation]:
+        settings = self._settings
+        ae = AE(settings.calling_ae_title, settings.limits, self._reactor)
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(
+            self._resolving, self._target.host, self._target.port, timeout=settings.timeout
+        )
+        if settings.tls is not None:
+            endpoint = wrapClientTLS(client_creator(settings.tls, self._target.host), endpoint)
+        return ae.connect(
+            endpoint,
+            settings.contexts,
+            self.outcome.called_ae_title,
+            ext_neg=settings.extended,
+            address=str(self._target),
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, self._connected),
+                (evt.EVT_ACCEPTED, self._accepted),
+                *self._handlers,
+            ],
+        )
+
+    def _connected(self, event: Any) -> None:
+        now = self._reactor.seconds()
+        self.outcome.addresses = self._resolving.addresses
+        self.outcome.address = event.address[0]
+        resolved_at = self._resolving.resolved_at
+        self.outcome.seconds["resolve"] = (resolved_at or self._since) - self._since
+        self.outcome.seconds["connect"] = now - (resolved_at or self._since)
+        self._since = now
+        self._stage = "associate" if self._settings.tls is None else "tls"
+
+    def _accepted(self, event: Any) -> None:
+        now = self._reactor.seconds()
+        association = event.assoc
+        handshaken_at = association.protocol.handshaken_at
+        if self._settings.tls is not None and handshaken_at is not None:
+            self.outcome.seconds["tls"] = handshaken_at - self._since
+            self.outcome.tls = facts(association.protocol.transport)
+            self._since = handshaken_at
+        self.outcome.seconds["associate"] = now - self._since
+        self.outcome.acceptor = association.acceptor
+        for context in association.accepted_contexts:
+            self.outcome.context = context
+            break
+
+    async def _echoes(self) -> None:
+        number = 0
+        began = self._reactor.seconds()
+        while self._settings.count is None or number < self._settings.count:
+            pause = began + number * self._settings.interval - self._reactor.seconds()
+            if number and pause > 0:
+                await deferLater(self._reactor, pause, lambda: None)
+            if number:
+                self._due = self._reactor.seconds() + self._settings.timeout
+            number += 1
+            await self._within_deadline(self._echo)
+
+    async def _echo(self) -> None:
+        association = self._association
+        assert association is not None  # it is established before the first echo
+        echo = Echo(len(self.outcome.echoes) + 1, association.next_message_id())
+        self.outcome.echoes.append(echo)
+        began = self._reactor.seconds()
+        response = await association.echo(echo.message_id)
+        echo.seconds = self._reactor.seconds() - began
+        echo.status = response.command["Status"]
+        echo.error_comment = response.command.get("ErrorComment")
+        self._on_echo(self.outcome, echo)
+
+    async def _end(self) -> None:
+        """Release, or abort where that was asked for; what fails here is a warning."""
+        association = self._association
+        if association is None or not association.is_established:
+            return
+        if self._settings.abort:
+            await association.abort()
+            return
+        self._stage = "release"
+        began = self._reactor.seconds()
+        try:
+            await self._within_deadline(self._release)
+        except AssociationError as error:
+            self.outcome.warnings.append(f"the release failed: {error}")
+        else:
+            self.outcome.seconds["release"] = self._reactor.seconds() - began
+
+    async def _release(self) -> None:
+        if self._association is not None:
+            await self._association.release()
+
+    def _failed(self, error: AssociationError) -> None:
+        if isinstance(error, ConnectionFailed):
+            self.outcome.addresses = self._resolving.addresses
+        self.outcome.error = error

@@ -1,0 +1,126 @@
+"""TLS for the connecting side, after BCP 195 (PS3.15 B.12): 1.2 and 1.3, forward secrecy, AEAD.
+
+Needs the extra ``txdicom[tls]``; nothing of it is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+#: RFC 9325 4.2, as OpenSSL names them; those of TLS 1.3 are on in any case.
+CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+)
+
+
+class TLSNotInstalled(RuntimeError):
+    """The libraries for TLS are missing."""
+
+    def __init__(self) -> None:
+        super().__init__("TLS needs more than is installed: pip install 'txdicom[tls]'")
+
+
+@dataclass(frozen=True, slots=True)
+class TLSSettings:
+    """How to connect with TLS.
+
+    :ivar ca: file with the certificates to trust (PEM), None for those of the system
+    :ivar certificate: file with this side's certificate and its chain (PEM), or None
+    :ivar key: file with its private key (PEM); None where the certificate's file has it
+    :ivar server_name: the name that the peer's certificate is to have, None for the host's
+    :ivar insecure: connect whatever certificate the peer has
+    """
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    server_name: str | None = None
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TLSFacts:
+    """What a handshake came to.
+
+    :ivar not_after: when the peer's certificate expires, or None if it has none
+    """
+
+    version: str
+    cipher: str
+    subject: str
+    not_after: datetime | None
+
+
+def client_creator(settings: TLSSettings, host: str) -> Any:
+    """What Twisted's ``wrapClientTLS`` takes, for a connection to a host.
+
+    :raise TLSNotInstalled: the extra is missing
+    :raise OSError: a file cannot be read
+    :raise ValueError: a file does not hold what it should
+    """
+    try:
+        from OpenSSL import crypto
+        from twisted.internet import ssl
+    except ImportError:
+        raise TLSNotInstalled from None
+    options: dict[str, Any] = {
+        "acceptableCiphers": ssl.AcceptableCiphers.fromOpenSSLCipherString(CIPHERS),
+        "insecurelyLowerMinimumTo": ssl.TLSVersion.TLSv1_2,
+    }
+    try:
+        certificate = _own_certificate(settings)
+        if settings.insecure:
+            if certificate is not None:
+                options["privateKey"] = certificate.privateKey.original
+                options["certificate"] = certificate.original
+            return ssl.CertificateOptions(**options)
+        trust = ssl.platformTrust() if settings.ca is None else _authorities(settings.ca)
+        return ssl.optionsForClientTLS(
+            settings.server_name or host, trust, certificate, extraCertificateOptions=options
+        )
+    except crypto.Error as error:
+        raise ValueError(f"not a certificate or key: {error}") from None
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _own_certificate(settings: TLSSettings) -> Any:
+    from twisted.internet import ssl
+
+    if settings.certificate is None:
+        return None
+    pem = _read(settings.certificate)
+    if settings.key is not None:
+        pem += b"\n" + _read(settings.key)
+    return ssl.PrivateCertificate.loadPEM(pem)
+
+
+def _authorities(path: str) -> Any:
+    from twisted.internet import ssl
+
+    end = b"-----END CERTIFICATE-----"
+    parts = [part for part in _read(path).split(end) if b"-----BEGIN" in part]
+    certificates = [ssl.Certificate.loadPEM(part + end) for part in parts]
+    if not certificates:
+        raise ValueError(f"no certificate in {path}")
+    return ssl.trustRootFromCertificates(certificates)
+
+
+def facts(transport: Any) -> TLSFacts:
+    """What is known of a TLS connection after its handshake."""
+    connection = transport.getHandle()
+    certificate = connection.get_peer_certificate(as_cryptography=True)
+    return TLSFacts(
+        connection.get_protocol_version_name(),
+        connection.get_cipher_name() or "?",
+        certificate.subject.rfc4514_string() if certificate else "",
+        certificate.not_valid_after_utc if certificate else None,
+    )
