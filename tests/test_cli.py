@@ -1,4 +1,4 @@
-"""``txdicom echo``: its arguments, its exit codes, and what it prints; runs are in tests/interop."""
+"""``txdicom echo``: arguments, exit codes, output; runs of it are in tests/interop."""
 
 from __future__ import annotations
 
