@@ -238,7 +238,7 @@ class Association(EventSource):
         try:
             self._dimse.received(pdu)
         except ProtocolViolation as violation:
-            self.fail(violation)
+            self.fail(violation.bare())
 
     def _release_requested(self, release_rq: ReleaseRQ) -> None:
         self._releasing.requested(release_rq)

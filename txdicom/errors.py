@@ -239,6 +239,11 @@ class ProtocolViolation(AssociationError):
         self.seen = seen
         self.protocol = protocol
 
+    def bare(self) -> ProtocolViolation:
+        """Itself, without the frames that raised it: they would keep all that was decoded."""
+        self.__context__ = None
+        return self.with_traceback(None)
+
     def __str__(self) -> str:
         if self.protocol:
             return f"the peer speaks {self.protocol}, not DICOM ({self.message})"

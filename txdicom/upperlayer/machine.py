@@ -200,7 +200,7 @@ class UpperLayer:
                 pdu: PDU | None = kind.decode(data, HEADER_LENGTH, len(data))
                 event = _EVENT_OF_RECEIVED[kind]
             except ProtocolViolation as violation:
-                self.violation = self.violation or violation
+                self.violation = self.violation or violation.bare()
                 pdu, event, data = None, _INVALID_PDU, data or violation.seen
             if self.trace is not None:
                 self.trace.append(Received(pdu, data))

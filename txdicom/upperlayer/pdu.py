@@ -71,11 +71,15 @@ class Associate(Generic[Context]):
             raise ProtocolViolation(f"an association PDU of {end - start} bytes; 68 are fixed")
         version, called, calling, reserved = cls._FIXED.unpack_from(data, start)
         application_contexts = []
-        contexts = []
+        contexts: dict[int, Any] = {}
         user_information = []
         for kind, at, until in items.walk(data, start + cls._FIXED.size, end):
             if kind == cls.CONTEXT.ITEM_TYPE:
-                contexts.append(cls.CONTEXT.decode(data, at, until))
+                context = cls.CONTEXT.decode(data, at, until)
+                # Tested here, so that there are never more than there are IDs.
+                if context.context_id in contexts:
+                    raise ProtocolViolation("a presentation context ID stands twice")
+                contexts[context.context_id] = context
             elif kind == items.APPLICATION_CONTEXT:
                 application_contexts.append(items.decode_uid(data, at, until))
             elif kind == items.USER_INFORMATION:
@@ -84,12 +88,10 @@ class Associate(Generic[Context]):
             raise ProtocolViolation(
                 "an item that may stand once stands twice", reasons.UNEXPECTED_PARAMETER
             )
-        if len({context.context_id for context in contexts}) != len(contexts):
-            raise ProtocolViolation("a presentation context ID stands twice")
         return cls(
             str(called.rstrip(b" "), "latin-1"),
             str(calling.rstrip(b" "), "latin-1"),
-            tuple(contexts),
+            tuple(contexts.values()),
             user_information[0] if user_information else (),
             application_contexts[0] if application_contexts else "",
             version,

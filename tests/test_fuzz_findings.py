@@ -1,0 +1,59 @@
+"""What attacks and fuzzing found: a test for each, by what was wrong."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.test_protocol import ProtocolTestCase
+from txdicom.errors import ProtocolViolation
+from txdicom.uids import VERIFICATION
+from txdicom.upperlayer import pdu
+from txdicom.upperlayer.items import PresentationContextRQ
+from txdicom.upperlayer.machine import UpperLayer
+
+
+class MemoryTests(ProtocolTestCase):
+    """A peer's fault keeps nothing of what the peer sent."""
+
+    def test_violation_in_a_pdu(self) -> None:
+        """A malformed request is not kept in the traceback of the violation that it is."""
+        layer = UpperLayer(requestor=False)
+        layer.transport_connected()
+        request = pdu.AssociateRQ("SCP", "SCU").encode()
+        layer.receive_data(request.replace(b"1.2.840", b"1.2.\xff40"))
+        self.assertIsNone(layer.next_event())
+        self.assertIn("outside ASCII", str(layer.violation))
+        self.assertIsNone(layer.violation.__traceback__)
+        self.assertIsNone(layer.violation.__context__)
+
+    def test_violation_in_a_message(self) -> None:
+        """Nor is a malformed message."""
+        raw = self.raw()
+        there = self.accepted()
+        odd_status = b"\0\0\0\x09\x01\0\0\0\0"
+        value = pdu.PresentationDataValue(1, True, True, odd_status)
+        raw.write(pdu.PDataTF((value,)).encode())
+        self.wire.flush()
+        self.assertIsInstance(there.failure, ProtocolViolation)
+        self.assertIsNone(there.failure.__traceback__)
+        self.assertIsNone(there.failure.__context__)
+
+
+class DuplicateTests(SynchronousTestCase):
+    """A context ID that stands twice."""
+
+    def test_refused_at_the_second(self) -> None:
+        """It is refused at once: the 1,000 contexts that follow are not decoded first."""
+        context = PresentationContextRQ(1, VERIFICATION, ("1.2.840.10008.1.2",))
+        request = pdu.AssociateRQ("SCP", "SCU", (context,) * 1_000).encode()
+        with (
+            mock.patch.object(
+                PresentationContextRQ, "decode", side_effect=PresentationContextRQ.decode
+            ) as decode,
+            self.assertRaises(ProtocolViolation) as raised,
+        ):
+            pdu.decode(request)
+        self.assertIn("stands twice", str(raised.exception))
+        self.assertEqual(decode.call_count, 2)
