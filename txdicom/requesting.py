@@ -10,7 +10,10 @@ from twisted.python.failure import Failure
 from txdicom import errors, events, negotiation
 from txdicom.association import Association
 from txdicom.presentation import PresentationContext
+from txdicom.uids import APPLICATION_CONTEXT
 from txdicom.upperlayer.pdu import PDU, AssociateAC, AssociateRJ, AssociateRQ
+from txdicom.upperlayer.reasons import NOT_SPECIFIED
+from txdicom.words import printable
 
 
 class Requesting:
@@ -58,6 +61,15 @@ class Requesting:
         if ac.protocol_version & 1 == 0:  # the only bit that is tested (Table 9-17)
             association.fail(
                 errors.ProtocolViolation("an A-ASSOCIATE-AC without bit 0 of the protocol version")
+            )
+            return
+        name = ac.application_context_name
+        if name not in (APPLICATION_CONTEXT, ""):  # the acceptor may name another (7.1.1.2)
+            association.fail(
+                errors.ProtocolViolation(
+                    f"an A-ASSOCIATE-AC for the application context {printable(name)}",
+                    NOT_SPECIFIED,
+                )
             )
             return
         association.establish(

@@ -172,11 +172,14 @@ ANSWERS = (
         answer(ACCEPTED, USER),
         note="the item is mandatory; the contexts say all that is needed",
     ),
-    Answer(
+    broken(
         "PS3.8 7.1.1.2",
-        "another application context",
-        answer(item(0x10, b"1.2.3"), ACCEPTED, USER),
-        note="the acceptor may name another one; there is only one in DICOM, so it is taken",
+        "another application context, which the acceptor may name",
+        item(0x10, b"1.2.3"),
+        ACCEPTED,
+        USER,
+        sent=BY_USER,
+        note="there is only one in which txdicom can operate",
     ),
     Answer(
         "PS3.8 9.3.3",
