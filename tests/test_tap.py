@@ -101,6 +101,13 @@ class ServiceTests(SynchronousTestCase):
         self.wire = Wire()
         self.scu = self.wire.ae("SCU")
         self.scu.add_requested_context(VERIFICATION)
+        self.addCleanup(self.close)
+
+    def close(self) -> None:
+        """End all connections: the service's timers are the reactor's, not the wire's."""
+        for transport in self.wire.transports:
+            transport.abortConnection()
+        self.wire.flush()
 
     def service(self, *arguments: str) -> Any:
         options = parsed(*arguments)
