@@ -168,7 +168,7 @@ COMMANDS = (
 SOP_CLASSES = (
     *[
         Row(
-            "PS3.7 C.5.6, 9.1.5.1.4",
+            "PS3.7 C.5.6",
             f"SOP class {uid!r}",
             (c_echo_rq(AffectedSOPClassUID=uid), c_echo_rq(2)),
             (answered(0x0122, AffectedSOPClassUID=uid), p_data(c_echo_rsp(2))),
@@ -525,7 +525,7 @@ class OutstandingTests(ConformanceTestCase):
 
 
 class StatusTests(ConformanceTestCase):
-    """What a handler decides is what the peer gets (PS3.7 9.1.5.1.4, Annex C)."""
+    """What a handler decides is what the peer gets (PS3.7 Annex C)."""
 
     def test_any_status(self) -> None:
         """Every status of two bytes can be answered, also those that the standard has not."""

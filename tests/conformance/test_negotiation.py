@@ -520,9 +520,6 @@ class TitleTests(ConformanceTestCase):
 
     def test_not_required(self) -> None:
         """Where none is required, every title will do."""
-        self.play_any()
-
-    def play_any(self) -> None:
         for title, _ in TITLE_ROWS:
             self.setUp()
             fixed = b"\0\1\0\0" + title + title + bytes(32)
