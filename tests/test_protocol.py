@@ -274,6 +274,17 @@ class TLSTests(AssociationTestCase):
         """A connection that is closed during the handshake is a TLSFailed, too."""
         self.assertIsInstance(self.lost(ConnectionDone(), False), TLSFailed)
 
+    def test_reads_during_the_handshake(self) -> None:
+        """A transport that holds the request until its handshake is complete is read from."""
+        protocol = self.associate().protocol
+        protocol.tls = True
+        protocol.pauseProducing()
+        self.assertTrue(protocol.transport._reading)
+        protocol.handshakeCompleted()
+        protocol.pauseProducing()
+        self.assertFalse(protocol.transport._reading)
+        protocol.resumeProducing()
+
     def test_closed_later(self) -> None:
         """One that is closed later is not."""
         self.assertNotIsInstance(self.lost(ConnectionDone(), True), TLSFailed)

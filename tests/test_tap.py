@@ -9,7 +9,6 @@ from twisted.application.service import IServiceMaker
 from twisted.internet.defer import fail
 from twisted.internet.error import CannotListenError
 from twisted.plugin import IPlugin, getPlugins
-from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -70,7 +69,7 @@ class OptionsTests(SynchronousTestCase):
             (["--listen", "tcp:port"], "tcp:port"),
             (["surplus"], "arguments"),
         ):
-            with self.assertRaises(UsageError) as caught:
+            with self.assertRaises(SystemExit) as caught:
                 parsed(*arguments)
             line = str(caught.exception)
             self.assertEqual(len(line.splitlines()), 1)

@@ -165,8 +165,7 @@ class AE(Contexts):
         :raise TypeError: an argument has the wrong type
         :raise ValueError: a wrong value, or there is no context to propose
         """
-        seconds = self.limits.connection_timeout
-        endpoint, address = client_endpoint(self._reactor, addr, port, seconds, bind_address)
+        endpoint, address = client_endpoint(self._reactor, addr, port, bind_address)
         return self._connect(endpoint, address, contexts, ae_title, max_pdu, ext_neg, evt_handlers)
 
     def connect(

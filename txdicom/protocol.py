@@ -202,6 +202,9 @@ class UpperLayerProtocol(Protocol):
     # What the transport asks of its producer (IPushProducer): its buffer is full, or empty again
 
     def pauseProducing(self) -> None:
+        if self.in_handshake:
+            # TLS holds what is written until its handshake is complete, which takes reading.
+            return
         self._writing_paused = True
         self._write.start(self.limits.write_timeout)
         self._whole_pdu.stop()

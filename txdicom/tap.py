@@ -5,14 +5,14 @@ Nothing here imports a reactor before the service is made, so that ``--reactor``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
 from twisted.python import usage
 from twisted.python.failure import Failure
 
@@ -22,6 +22,9 @@ from txdicom.limits import Limits, check_limit
 from txdicom.server import ServerFactory
 from txdicom.sop_class import Verification
 from txdicom.titles import checked_title
+
+if TYPE_CHECKING:
+    from txdicom.testing import Fault, FaultyFactory
 
 DEFAULT_LISTEN = "tcp:11112"
 
@@ -82,6 +85,17 @@ class Options(usage.Options):
         super().__init__()
         self["listen"] = []
         self["calling"] = []
+        self["fault"] = []
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse; what is wrong ends the process with one line, and an exit code other than 0.
+
+        Not every Twisted has that exit code for a UsageError.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise SystemExit(f"dicom: {error}") from None
 
     def opt_listen(self, description: str) -> None:
         """Listen here, an endpoint such as tcp:11112:interface=127.0.0.1 (may be repeated).
@@ -96,6 +110,16 @@ class Options(usage.Options):
             self["calling"].append(checked_title(title))
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
+
+    def opt_fault(self, description: str) -> None:
+        """Misbehave, to test a client: reject:2,3,1, abort:on-echo, silence:on-release, http,
+        MODALITY=status:0x0110 ...; a wrong one tells what there is (may be repeated)."""
+        from txdicom.testing import Fault
+
+        try:
+            self["fault"].append(Fault.parse(description))
+        except ValueError as error:
+            raise usage.UsageError(f"--fault: {error}") from None
 
     def postOptions(self) -> None:
         """Find what is wrong with the endpoints while that is still one line to the user."""
@@ -134,7 +158,7 @@ class ListeningService(Service):
     def __init__(
         self,
         endpoint: IStreamServerEndpoint,
-        factory: ServerFactory,
+        factory: ServerFactory | FaultyFactory,
         error: Callable[[str], BaseException],
     ) -> None:
         self._endpoint = endpoint
@@ -172,6 +196,17 @@ class ListeningService(Service):
         return Deferred.fromCoroutine(self._stop())
 
 
+def _faulty(factory: ServerFactory, faults: list[Fault]) -> ServerFactory | FaultyFactory:
+    """The factory, or one around it that commits these faults."""
+    if not faults:
+        return factory
+    from twisted.internet import reactor
+
+    from txdicom.testing import FaultyFactory
+
+    return FaultyFactory(factory, faults, cast(IReactorTime, reactor))
+
+
 def makeService(options: Options) -> MultiService:
     """The service that the options ask for."""
     ae = AE(options["ae-title"], options.limits())
@@ -183,7 +218,8 @@ def makeService(options: Options) -> MultiService:
     foreground = options.parent is None or options.parent.get("nodaemon", True)
     error = SystemExit if foreground else ListenFailed
     services = MultiService()
-    factory = ae.server_factory()  # one for all, so that the limits are those of the process
+    # One for all endpoints, so that the limits are those of the process.
+    factory = _faulty(ae.server_factory(), options["fault"])
     for endpoint in options["endpoints"]:
         ListeningService(endpoint, factory, error).setServiceParent(services)
     return services

@@ -14,7 +14,8 @@ from twisted.internet.endpoints import (
 )
 from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
 
-# Seconds, longer than any operating system tries to connect.
+# Seconds, longer than any operating system tries to connect: the time-out is counted elsewhere,
+# and one of the endpoint's own would come first, under another name.
 _FOREVER = 86_400.0
 
 
@@ -22,12 +23,10 @@ def client_endpoint(
     reactor: Any,
     addr: str | tuple[str, int, int],
     port: int,
-    seconds: float | None,
     bind_address: tuple[str, int] | None,
 ) -> tuple[IStreamClientEndpoint, str]:
     """The endpoint that connects to a host and port, and the two in words.
 
-    :param seconds: that connecting may take; None for no limit of ours
     :raise TypeError: ``addr`` or ``port`` has the wrong type
     :raise ValueError: ``port`` is out of range
     """
@@ -43,7 +42,7 @@ def client_endpoint(
         kind = TCP4ClientEndpoint
     elif isIPv6Address(host):
         kind = TCP6ClientEndpoint
-    endpoint = kind(reactor, host, port, timeout=seconds or _FOREVER, bindAddress=bind_address)
+    endpoint = kind(reactor, host, port, timeout=_FOREVER, bindAddress=bind_address)
     return endpoint, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -166,6 +166,16 @@ class ClientTests(SocketTestCase):
         )
         await poll(lambda: connections[0].left, lambda: "the connection stays open")
 
+    async def test_connection_timeout(self) -> None:
+        """A node that does not take the connection ends the attempt after its time-out."""
+        ae = self.ae(connection_timeout=0.3)
+        error = await self.assertFailure(
+            ae.associate(HOST, self.full_listener()), AssociationTimeout
+        )
+        self.assertEqual(
+            (error.timer, error.seconds, error.stage), ("connection_timeout", 0.3, "connect")
+        )
+
     async def test_web_server(self) -> None:
         """A web server on the port is recognised as one."""
         port, _ = await self.listen(WebServer)
