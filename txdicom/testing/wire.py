@@ -1,19 +1,4 @@
-"""For the tests of programs that use txdicom: application entities joined in memory, on a clock.
-
-Nothing here opens a socket, and no time passes but what the test lets pass::
-
-    wire = Wire()
-    scp, scu = wire.ae("SCP"), wire.ae("SCU")
-    scp.add_supported_context(Verification)
-    scu.add_requested_context(Verification)
-    wire.listen(scp)
-    association = self.successResultOf(wire.associate(scu))
-    echo = association.send_c_echo()
-    wire.flush()
-    self.assertEqual(self.successResultOf(echo).Status, 0x0000)
-
-A time-out of 30 seconds is ``wire.advance(30)``.
-"""
+"""A network in memory, on a clock."""
 
 from __future__ import annotations
 
