@@ -5,7 +5,7 @@ Nothing here imports a reactor before the service is made, so that ``--reactor``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any, cast
 
@@ -86,6 +86,16 @@ class Options(usage.Options):
         self["listen"] = []
         self["calling"] = []
         self["fault"] = []
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse; what is wrong ends the process with one line, and an exit code other than 0.
+
+        Not every Twisted has that exit code for a UsageError.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise SystemExit(f"dicom: {error}") from None
 
     def opt_listen(self, description: str) -> None:
         """Listen here, an endpoint such as tcp:11112:interface=127.0.0.1 (may be repeated).
