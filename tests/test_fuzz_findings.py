@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest import mock
 
+from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.test_protocol import ProtocolTestCase
+from tests.test_protocol import ProtocolTestCase, _Collecting
+from txdicom import server
 from txdicom.errors import ProtocolViolation
 from txdicom.uids import VERIFICATION
 from txdicom.upperlayer import pdu
@@ -57,3 +60,35 @@ class DuplicateTests(SynchronousTestCase):
             pdu.decode(request)
         self.assertIn("stands twice", str(raised.exception))
         self.assertEqual(decode.call_count, 2)
+
+
+class ServerTests(ProtocolTestCase):
+    """What a crowd of peers found."""
+
+    def connections(self, count: int) -> list[Any]:
+        """Peers that connect and say nothing; their transports."""
+        transports = []
+        for _ in range(count):
+            self.wire.join(_Collecting(), self.wire.factories["scp"])
+            transports.append(self.wire.transports[-2])
+        self.wire.flush()
+        return transports
+
+    def test_few_descriptors(self) -> None:
+        """Where the process may have hardly any descriptors, one peer at a time is served."""
+        with mock.patch.object(server, "_descriptors", return_value=40):
+            self.wire.listen(self.scp)
+        here = self.successResultOf(self.wire.associate(self.scu))
+        self.assertTrue(here.is_established)
+
+    def test_unused_connections(self) -> None:
+        """1,000 peers that connect and close are ten lines of the log, at most, in a second."""
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.wire.listen(self.scp)
+        for transport in self.connections(1_000):
+            transport.loseConnection()
+        self.wire.flush()
+        self.assertEqual(len(events), 10)
+        self.assertEqual({event["log_level"] for event in events}, {LogLevel.debug})

@@ -385,7 +385,7 @@ class Association(EventSource):
             refusal = upper_layer.refusal
             error = errors.AssociationRejected(refusal.result, refusal.source, refusal.reason)
         if isinstance(error, AssociationAborted):
-            self.log.debug("Connection closed without an association")
+            self.log.passing("unused", "Connection closed without an association")
         else:
             self.log.fault(type(error).__name__, f"No association: {printable(str(error), 200)}")
         self.end(error)

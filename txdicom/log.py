@@ -91,6 +91,10 @@ class AssociationLog:
         """A peer's fault. Peers may have many, so there are only so many lines for each reason."""
         self._emit_throttled(LogLevel.warn, reason, text)
 
+    def passing(self, reason: str, text: str) -> None:
+        """What is no fault, such as a load balancer's look, but may come as often."""
+        self._emit_throttled(LogLevel.debug, reason, text)
+
     def failure(self, failure: Failure, text: str) -> None:
         """A failure of the program's own code, with its traceback."""
         self._emit_throttled(

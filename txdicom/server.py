@@ -53,7 +53,8 @@ class ServerFactory(Factory):
         self._handlers = Handlers(evt_handlers)
         self._services = DEFAULT_SERVICES if services is None else by_sop_class(services)
         self._throttle = Throttle(clock, limits.log_rate)
-        self._max_connections = min(limits.max_connections, _descriptors() - SPARE_DESCRIPTORS)
+        descriptors = max(1, _descriptors() - SPARE_DESCRIPTORS)
+        self._max_connections = min(limits.max_connections, descriptors)
         # Dicts, for their order: the oldest comes first.
         self._unassociated: dict[Association, None] = {}
         self._associations: dict[Association, None] = {}
