@@ -17,16 +17,17 @@ from txdicom import AE, evt
 from txdicom.sop_class import Verification
 
 
+async def run_echo(*argv: str) -> tuple[str, str, int]:
+    """Run ``python -m txdicom echo``. Returns what it printed, and its exit code."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    out, err, code = await getProcessOutputAndValue(
+        sys.executable, ["-m", "txdicom", "echo", *argv], environment
+    )
+    return out.decode(), err.decode(), code
+
+
 class CLITests(TestCase):
     timeout = 60
-
-    async def run_echo(self, *argv: str) -> tuple[str, str, int]:
-        """Run ``python -m txdicom echo``. Returns what it printed, and its exit code."""
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        out, err, code = await getProcessOutputAndValue(
-            sys.executable, ["-m", "txdicom", "echo", *argv], environment
-        )
-        return out.decode(), err.decode(), code
 
     async def serve(self, handlers: list[object] = [], **attributes: object) -> str:  # noqa: B006
         """Start an SCP. Returns host and port."""
@@ -54,9 +55,7 @@ class CLITests(TestCase):
 
     async def test_verified(self) -> None:
         """A node that answers is verified: exit code 0, a line for each echo, the stages."""
-        out, err, code = await self.run_echo(
-            await self.serve(), "--count=3", "--interval=0.01", "-v"
-        )
+        out, err, code = await run_echo(await self.serve(), "--count=3", "--interval=0.01", "-v")
         self.assertEqual((code, err), (0, ""))
         self.assertEqual(out.count("0x0000 - Success"), 3)
         for words in ("3 sent, 3 answered, 0 lost", "associate ", "release ", "TXDICOM_"):
@@ -64,31 +63,31 @@ class CLITests(TestCase):
 
     async def test_json(self) -> None:
         """--json prints an object for the echo and one for the summary, and nothing else."""
-        out, _, code = await self.run_echo(await self.serve(), "--json")
+        out, _, code = await run_echo(await self.serve(), "--json")
         echo, summary = map(json.loads, out.splitlines())
         self.assertEqual((echo["status"], summary["exit_code"], code), (0, 0, 0))
 
     async def test_quiet(self) -> None:
         """-q prints nothing."""
-        out, err, code = await self.run_echo(await self.serve(), "-q")
+        out, err, code = await run_echo(await self.serve(), "-q")
         self.assertEqual((out, err, code), ("", "", 0))
 
     async def test_status(self) -> None:
         """A status other than success is exit code 9."""
         address = await self.serve([(evt.EVT_C_ECHO, lambda event: 0x0110)])
-        out, _, code = await self.run_echo(address)
+        out, _, code = await run_echo(address)
         self.assertEqual(code, 9)
         self.assertIn("0x0110 - Failure: Processing failure", out)
 
     async def test_rejected(self) -> None:
         """A rejection is exit code 6, with its reason in words."""
-        out, _, code = await self.run_echo(await self.serve(require_called_aet=True))
+        out, _, code = await run_echo(await self.serve(require_called_aet=True))
         self.assertEqual(code, 6)
         self.assertIn("called-AE-title-not-recognized", out)
 
     async def test_no_context(self) -> None:
         """Where Verification is not accepted, it is exit code 8."""
-        _, _, code = await self.run_echo(await self._other_sop_class())
+        _, _, code = await run_echo(await self._other_sop_class())
         self.assertEqual(code, 8)
 
     async def _other_sop_class(self) -> str:
@@ -105,25 +104,25 @@ class CLITests(TestCase):
             event.assoc.abort()  # type: ignore[attr-defined]
             return Deferred(lambda _: None)
 
-        _, _, code = await self.run_echo(await self.serve([(evt.EVT_C_ECHO, abort)]))
+        _, _, code = await run_echo(await self.serve([(evt.EVT_C_ECHO, abort)]))
         self.assertEqual(code, 7)
 
     async def test_not_answered(self) -> None:
         """No answer to the echo is exit code 10, and names the stage."""
         address = await self.serve([(evt.EVT_C_ECHO, lambda event: Deferred(lambda _: None))])
-        out, _, code = await self.run_echo(address, "--timeout=0.5")
+        out, _, code = await run_echo(address, "--timeout=0.5")
         self.assertEqual(code, 10)
         self.assertIn("stage echo", out)
 
     async def test_silent(self) -> None:
         """Nor is a silent listener waited for."""
-        out, _, code = await self.run_echo(await self.listen(None), "--timeout=0.5")
+        out, _, code = await run_echo(await self.listen(None), "--timeout=0.5")
         self.assertEqual(code, 10)
         self.assertIn("stage associate", out)
 
     async def test_http(self) -> None:
         """A web server is exit code 11, and named."""
-        out, _, code = await self.run_echo(await self.listen(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+        out, _, code = await run_echo(await self.listen(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
         self.assertEqual(code, 11)
         self.assertIn("HTTP", out)
 
@@ -132,21 +131,21 @@ class CLITests(TestCase):
         port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(Factory())
         address = f"127.0.0.1:{port.getHost().port}"
         await port.stopListening()
-        _, _, code = await self.run_echo(address)
+        _, _, code = await run_echo(address)
         self.assertEqual(code, 4)
-        out, _, code = await self.run_echo(address, "--nagios")
+        out, _, code = await run_echo(address, "--nagios")
         self.assertEqual(code, 2)
         self.assertTrue(out.startswith("DICOM CRITICAL - "))
 
     async def test_not_resolved(self) -> None:
         """A name without an address is exit code 3."""
-        _, _, code = await self.run_echo("nosuchhost.invalid:104")
+        _, _, code = await run_echo("nosuchhost.invalid:104")
         self.assertEqual(code, 3)
 
     async def test_usage(self) -> None:
         """What is wrong with the arguments is exit code 2, UNKNOWN for a monitoring plugin."""
-        _, err, code = await self.run_echo("pacs:104", "--tls", "--ca", "/nosuchfile")
+        _, err, code = await run_echo("pacs:104", "--tls", "--ca", "/nosuchfile")
         self.assertEqual(code, 2)
         self.assertIn("nosuchfile", err)
-        _, _, code = await self.run_echo("pacs:104", "--tls", "--ca", "/nosuchfile", "--nagios")
+        _, _, code = await run_echo("pacs:104", "--tls", "--ca", "/nosuchfile", "--nagios")
         self.assertEqual(code, 3)

@@ -1,0 +1,70 @@
+"""``txdicom echo --tls``: verified, and why not."""
+
+from __future__ import annotations
+
+import os
+
+import trustme
+
+from tests.interop.test_cli import run_echo
+from tests.interop.test_tls import HOST, TLSTestCase
+from txdicom import AE
+from txdicom.sop_class import Verification
+
+
+class CLITLSTests(TLSTestCase):
+    timeout = 60
+
+    async def address(self) -> str:
+        ae = AE("SCP")
+        ae.add_supported_context(Verification)
+        self.addCleanup(ae.shutdown)
+        return f"{HOST}:{await self.serve(ae)}"
+
+    async def test_verified(self) -> None:
+        """With a trusted certificate it is verified; the handshake is timed, the expiry told."""
+        out, err, code = await run_echo(await self.address(), "--tls", "--ca", self.ca, "-v")
+        self.assertEqual((code, err), (0, ""), out)
+        for words in ("TLS: TLSv1.3", "expires ", "tls "):
+            self.assertIn(words, out)
+
+    async def test_warns_of_expiry(self) -> None:
+        """--warn-expiry warns, and does not fail; a monitoring plugin says WARNING."""
+        arguments = [await self.address(), "--tls", "--ca", self.ca, "--warn-expiry=999999"]
+        _, err, code = await run_echo(*arguments)
+        self.assertEqual(code, 0)
+        self.assertIn("certificate expires in", err)
+        _, _, code = await run_echo(*arguments, "--nagios")
+        self.assertEqual(code, 1)
+
+    async def test_wrong_authority(self) -> None:
+        """A certificate of another authority is exit code 5; --tls-insecure takes it."""
+        other = os.path.join(self.directory(), "other.pem")
+        trustme.CA().cert_pem.write_to_path(other)
+        address = await self.address()
+        out, _, code = await run_echo(address, "--tls", "--ca", other)
+        self.assertEqual(code, 5)
+        self.assertIn("certificate verify failed", out)
+        _, _, code = await run_echo(address, "--tls", "--tls-insecure")
+        self.assertEqual(code, 0)
+
+    async def test_wrong_name(self) -> None:
+        """So is a certificate with another name than that which is expected."""
+        out, _, code = await run_echo(
+            await self.address(), "--tls", "--ca", self.ca, "--server-name=elsewhere.example"
+        )
+        self.assertEqual(code, 5, out)
+
+    async def test_plain_server(self) -> None:
+        """So is a server that does not speak TLS."""
+        ae = AE("SCP")
+        ae.add_supported_context(Verification)
+        self.addCleanup(ae.shutdown)
+        port = await ae.start_server((HOST, 0), block=False)
+        _, _, code = await run_echo(f"{HOST}:{port.getHost().port}", "--tls", "--ca", self.ca)
+        self.assertEqual(code, 5)
+
+    async def test_plain_client(self) -> None:
+        """A client without --tls is told that TLS is spoken there, or that it was cut off."""
+        out, _, code = await run_echo(await self.address(), "--timeout=5")
+        self.assertIn(code, (7, 11), out)
