@@ -1,4 +1,4 @@
-"""How Sphinx builds this: ``python -m sphinx -W -b html docs docs/_build/html``, without network."""
+"""How Sphinx builds this: ``python -m sphinx -W -b html docs docs/_build/html``, offline."""
 
 from pathlib import Path
 

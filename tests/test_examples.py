@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import dedent
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -71,7 +73,12 @@ class ExampleCase(TestCase):
 
     def start(self, name: str, replaced: dict[str, object], *options: str) -> Program:
         """Start an example in which some numbers, like the port 11112, are others."""
-        source = (EXAMPLES / name).read_text()
+        return self.run_source(name, (EXAMPLES / name).read_text(), replaced, *options)
+
+    def run_source(
+        self, name: str, source: str, replaced: dict[str, object], *options: str
+    ) -> Program:
+        """Run the text of a program."""
         for old, new in replaced.items():
             self.assertIn(old, source)
             source = source.replace(old, str(new))
@@ -204,6 +211,23 @@ class SCPExampleTests(ExampleCase):
         self.assertEqual(await scu.ended, 0, scu.err)
         response = await Agent(reactor).request(b"GET", f"http://127.0.0.1:{web}/".encode())
         self.assertEqual(await readBody(response), b"1 C-ECHO answered\n")
+        self.assertEqual(await self.stop(scp), 0)
+
+
+class ReadmeTests(ExampleCase):
+    """The programs in the README."""
+
+    async def test_both(self):
+        """The first one asks the second one."""
+        text = (EXAMPLES.parent.parent / "README.rst").read_text()
+        blocks = re.findall(r"^\.\. code-block:: python\n((?:\n|    .*\n)+)", text, re.MULTILINE)
+        scu_source, scp_source = map(dedent, blocks)
+        port = free_port()
+        scp = self.run_source("scp.py", scp_source, {"11112": port})
+        await self.answering(scp, port)
+        scu = self.run_source("scu.py", scu_source, {"11112": port})
+        self.assertEqual(await scu.ended, 0, scu.err)
+        self.assertEqual(scu.out, "0x0000\n")
         self.assertEqual(await self.stop(scp), 0)
 
 
