@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_faults import FaultTestCase
@@ -71,6 +74,27 @@ class ParseTests(SynchronousTestCase):
             self.assertIn(words, line, text)
             self.assertIn(repr(text), line)
             self.assertEqual(len(line.splitlines()), 1)
+
+
+class DocumentationTests(SynchronousTestCase):
+    """docs/faults.rst."""
+
+    text = (Path(__file__).resolve().parent.parent / "docs" / "faults.rst").read_text()
+
+    def test_faults(self) -> None:
+        """Each fault that the page gives as an example is one."""
+        kinds = "|".join(KINDS)
+        texts = re.findall(rf"``((?:{kinds})(?::[^`]+)?)``", self.text)
+        texts += re.findall(r"--fault (\S+)", self.text)
+        self.assertGreater(len(texts), 30)
+        for text in texts:
+            if text not in KINDS:  # else it names the kind
+                self.assertTrue(str(Fault.parse(text)))
+
+    def test_points(self) -> None:
+        """Each point is explained."""
+        for point in POINTS:
+            self.assertIn(f"``on-{point}``", self.text)
 
 
 class PluginTests(FaultTestCase):
