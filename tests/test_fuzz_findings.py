@@ -8,7 +8,7 @@ from unittest import mock
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.test_protocol import ProtocolTestCase, _Collecting
+from tests.test_protocol import ProtocolTestCase, _Collecting, c_echo_rq
 from txdicom import server
 from txdicom.errors import ProtocolViolation
 from txdicom.uids import VERIFICATION
@@ -42,6 +42,37 @@ class MemoryTests(ProtocolTestCase):
         self.assertIsInstance(there.failure, ProtocolViolation)
         self.assertIsNone(there.failure.__traceback__)
         self.assertIsNone(there.failure.__context__)
+
+
+class TurnTests(ProtocolTestCase):
+    """A peer that was aborted, and goes on all the same."""
+
+    def flood(self, data: bytes) -> int:
+        """Send 1,000 PDUs to an acceptor that has aborted; how many one turn handles."""
+        raw = self.raw()
+        self.accepted().abort()
+        protocol = raw.other.protocol
+        before = protocol.upper_layer.pdus_received
+        protocol.dataReceived(data * 1_000)
+        return int(protocol.upper_layer.pdus_received - before)
+
+    def test_ignored_pdus(self) -> None:
+        """PDUs that are ignored have no more of a turn than others."""
+        self.assertEqual(self.flood(c_echo_rq(1)), 100)
+
+    def test_invalid_pdus(self) -> None:
+        """Nor have invalid ones, each of which is answered with an A-ABORT."""
+        self.assertEqual(self.flood(pdu.HEADER.pack(4, 0)), 100)
+
+    def test_all_are_handled(self) -> None:
+        """The others have the next turns, and reading pauses until then."""
+        self.flood(c_echo_rq(1))
+        transport = self.wire.transports[-1]
+        self.assertFalse(transport._reading)
+        for _ in range(10):
+            self.wire.clock.advance(0)
+        self.assertTrue(transport._reading)
+        self.assertFalse(transport.protocol.upper_layer.mid_pdu)
 
 
 class DuplicateTests(SynchronousTestCase):

@@ -244,13 +244,17 @@ class UpperLayerProtocol(Protocol):
         upper_layer = self.upper_layer
         self._pulling = True
         try:
-            for _ in range(self.limits.max_pdus_per_turn):
-                indication = upper_layer.next_event()
+            left = self.limits.max_pdus_per_turn
+            while left > 0:
+                handled = upper_layer.pdus_received
+                indication = upper_layer.next_event(left)
+                left -= upper_layer.pdus_received - handled  # also those that indicate nothing
                 if upper_layer.trace:
                     self._tell_trace()
-                if indication is None:
+                if indication is not None:
+                    self._user.received(indication)
+                elif left > 0:
                     break
-                self._user.received(indication)
             else:
                 self._next_turn = self._clock.callLater(0, self._take_turn)
                 self._regulate_reading()

@@ -66,6 +66,9 @@ _EVENT_OF_SENT: Mapping[type[PDU], Event] = {
 # An Enum member is slow to look up, so those of the running machine are bound once.
 _INVALID_PDU = Event.INVALID_PDU
 
+# PDUs that one call passes over, where that is all the same.
+_MANY = 1 << 60
+
 
 class Received(NamedTuple):
     """In the trace: a whole PDU came; ``pdu`` is None when it was invalid."""
@@ -184,13 +187,15 @@ class UpperLayer:
 
     # The user's side
 
-    def next_event(self) -> PDU | None:
+    def next_event(self, most: int = _MANY) -> PDU | None:
         """What the next received PDU indicates, or None until there is more.
 
         A PDU that indicates nothing to the user (those ignored in Sta13, for one) is passed over.
         Each call makes the transitions up to and with the one that indicates, and no further.
+
+        :param most: so many PDUs are passed over at most; then it is None, and there may be more
         """
-        while True:
+        for _ in range(most):
             data = None
             try:
                 data = self._next_pdu()
@@ -207,6 +212,8 @@ class UpperLayer:
             indication = self._fire(event, pdu)
             if indication is not None:
                 return indication
+        else:
+            return None
         if self._connection_lost:
             self._connection_lost = False
             return self._fire(Event.TRANSPORT_CLOSED)
