@@ -23,11 +23,9 @@ from txdicom.testing import (
     MemoryServerEndpoint,
     Wire,
 )
-from txdicom.upperlayer.items import PresentationContextRQ
-from txdicom.upperlayer.pdu import Abort, AssociateRJ, AssociateRQ
+from txdicom.upperlayer.pdu import Abort
 from txdicom.upperlayer.user_information import (
     AsynchronousOperationsWindow,
-    MaximumLength,
     UserIdentityRQ,
 )
 
@@ -134,6 +132,9 @@ class AssociateTests(FaultTestCase):
             self.wire.advance(999)
             self.assertNoResult(associating)
             self.assertEqual(len(self.factory.protocols), 1)
+            # What is not read from the connection does not reach the real server either.
+            admitted = self.factory.wrappedFactory.active_associations
+            self.assertEqual(len(admitted), int(point == "associate"))
             self.wire.advance(1)
             self.failureResultOf(associating, AssociationTimeout)
 
@@ -338,49 +339,3 @@ class ReleaseTests(FaultTestCase):
         self.assertEqual(len(self.factory.protocols), 1)
         self.wire.advance(2)
         self.failureResultOf(release, AssociationTimeout)
-
-
-class FactoryTests(FaultTestCase):
-    def test_bad_fault(self) -> None:
-        """A text that is no fault is told when the factory is made."""
-        with self.assertRaises(ValueError):
-            self.serve("explode")
-
-    def test_shutdown(self) -> None:
-        """To shut down ends the silent and the delayed connections too, and at once."""
-        for fault in ("silence:on-connect", "silence:on-echo", "delay:on-connect:1000"):
-            self.serve(fault)
-            self.associate().addErrback(lambda failure: failure.trap(AssociationAborted))
-            self.connect()
-            stopped = self.factory.shutdown()
-            self.wire.flush()
-            self.successResultOf(stopped)
-            self.assertEqual(self.factory.protocols, {})
-
-    def test_no_room(self) -> None:
-        """Where the real server takes no connection, there is none."""
-        self.serve("silence:on-echo")
-        self.patch(self.factory.wrappedFactory, "buildProtocol", lambda address: None)
-        self.assertTrue(self.connect().lost)
-
-    def test_replaced(self) -> None:
-        """The faults may be others from one moment to the next."""
-        self.serve("status:0x0110")
-        association = self.established()
-        self.assertEqual(self.successResultOf(self.echo(association)).Status, 0x0110)
-        self.factory.faults = []
-        self.assertEqual(self.successResultOf(self.echo(association)).Status, 0x0000)
-
-    def test_rejection(self) -> None:
-        """The connection is closed by the server where the peer leaves it open after an RJ."""
-        self.serve("reject")
-        client = self.connect()
-        client.transport.write(self._request())
-        self.wire.flush()
-        self.assertEqual(client.received, AssociateRJ(1, 1, 1).encode())
-        self.wire.advance(5)
-        self.assertTrue(client.lost)
-
-    def _request(self) -> bytes:
-        context = PresentationContextRQ(1, Verification, ("1.2.840.10008.1.2",))
-        return AssociateRQ("SCP", "SCU", (context,), (MaximumLength(16382),)).encode()
