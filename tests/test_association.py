@@ -358,7 +358,8 @@ class ReleaseTests(AssociationTestCase):
         """A request on a released association fails at once, and says why."""
         here = self.associate()
         here.release()
-        self.failureResultOf(here.echo(), NotEstablished)
+        error = self.failureResultOf(here.echo(), NotEstablished).value
+        self.assertEqual(error.stage, "release")
         self.wire.flush()
         self.failureResultOf(here.echo(), AssociationReleased)
 

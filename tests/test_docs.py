@@ -227,8 +227,6 @@ class FailuresTests(SynchronousTestCase):
                 continue
             parent = kind.__base__
             stage = "--" if kind.stage == "associate" else kind.stage
-            if kind is errors.NotEstablished:  # it is made where no association is
-                stage = kind.stage
             properties = [key for key, value in vars(kind).items() if isinstance(value, property)]
             expected[name] = (
                 [parent.__name__] if parent is not errors.AssociationError else [],

@@ -160,8 +160,9 @@ class Association(EventSource):
         """
         if self._dimse is None or not self.is_established:
             name = command_name(message.command.get("CommandField"))
-            state = self.protocol.upper_layer.state.value
-            return fail(self.failure or NotEstablished(name, state))
+            error = NotEstablished(name, self.protocol.upper_layer.state.value)
+            error.stage = self.stage
+            return fail(self.failure or error)
         return self._dimse.invoker.request(message, on_pending, data_set_limit)
 
     def next_message_id(self) -> int:

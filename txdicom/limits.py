@@ -101,4 +101,4 @@ def check_limit(row: Field[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{row.name} is a number of {row.metadata['unit']}, not {value!r}")
     if not least <= value <= 0xFFFFFFFF:
-        raise ValueError(f"{row.name} is at least {least} {row.metadata['unit']}, not {value!r}")
+        raise ValueError(f"{row.name} is {least} to 4,294,967,295, not {value!r}")

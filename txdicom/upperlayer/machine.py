@@ -65,6 +65,7 @@ _EVENT_OF_SENT: Mapping[type[PDU], Event] = {
 
 # An Enum member is slow to look up, so those of the running machine are bound once.
 _INVALID_PDU = Event.INVALID_PDU
+_TRANSPORT_CLOSED = Event.TRANSPORT_CLOSED
 
 # PDUs that one call passes over, where that is all the same.
 _MANY = 1 << 60
@@ -164,7 +165,7 @@ class UpperLayer:
 
     def transport_closed(self) -> None:
         """The connection is closed: Evt17, after the PDUs that came before."""
-        self._connection_lost = not self.closing
+        self._connection_lost = True
 
     def artim_expired(self) -> None:
         """The ARTIM timer has expired: Evt18."""
@@ -216,7 +217,8 @@ class UpperLayer:
             return None
         if self._connection_lost:
             self._connection_lost = False
-            return self._fire(Event.TRANSPORT_CLOSED)
+            if _CELLS[_TRANSPORT_CLOSED][self.state] is not None:  # else it was to be closed
+                return self._fire(_TRANSPORT_CLOSED)
         return None
 
     def send(self, pdu: PDU) -> None:
