@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -200,7 +200,13 @@ class FaultyProtocol(ProtocolWrapper):
             self.transport.abortConnection()
 
 
-class FaultyFactory(WrappingFactory[FaultyProtocol]):
+if TYPE_CHECKING:
+    _Wrapping = WrappingFactory[FaultyProtocol]
+else:  # not every Twisted has a class that takes a type
+    _Wrapping = WrappingFactory
+
+
+class FaultyFactory(_Wrapping):
     """A server's factory that commits faults; it listens wherever the server's own would.
 
     :ivar faults: they may be replaced, for the answers that come from then on
