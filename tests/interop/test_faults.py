@@ -8,7 +8,7 @@ import sys
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 
-from tests.interop.peers import HOST, TWISTD, Peer, free_port
+from tests.interop.peers import HOST, TWISTD, Peer, dcmtk, free_port
 from tests.interop.test_tls import TLSTestCase
 from txdicom.testing import FaultyFactory
 
@@ -190,6 +190,25 @@ class TimeOutTests(FaultsTestCase):
         await self.assert_exit(
             10, "dimse_timeout", await self.serve_faults("silence:on-echo"), "-td", "0.5"
         )
+
+
+class DCMTKTests(FaultsTestCase):
+    """DCMTK's SCU, which reads by its own what a fault sends."""
+
+    async def test_scu(self) -> None:
+        """It understands a rejection, an abort, a status, and a refused presentation context."""
+        for fault, words in (
+            ("reject:1,1,7", "Called AE Title Not Recognized"),
+            ("abort:on-associate:2,5", "Peer aborted Association"),
+            ("abort:on-echo", "Peer aborted Association"),
+            ("status:0x0122", "Status: 0x122"),
+            ("no-context", "No Acceptable Presentation Contexts"),
+            ("wrong-message-id", "Unexpected Response MsgId: 2 (expected: 1)"),
+            ("wrong-command", "Unexpected Response Command Field: 0x8001"),
+        ):
+            host, port = (await self.serve_faults(fault)).split(":")
+            scu = await self.run_to_end(dcmtk("echoscu"), "-v", "-to", "5", "-td", "5", host, port)
+            self.assertIn(words, scu.output, f"{fault}\n{scu.output}")
 
 
 class TwistdTests(FaultsTestCase):
