@@ -61,6 +61,10 @@ def _length(text: str) -> int:
     return int(text)
 
 
+def _titles(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(checked_title(title.strip()) for title in text.split(",")))
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     top = argparse.ArgumentParser(
@@ -162,6 +166,18 @@ def _add_output(echo: argparse.ArgumentParser) -> None:
     group.add_argument("-v", "--verbose", action="store_true", help="more about the peer")
     group.add_argument("-q", "--quiet", action="store_true", help="nothing; the exit code tells")
     group.add_argument("-d", "--debug", action="store_true", help="every PDU in words")
+    group.add_argument(
+        "--explain",
+        action="store_true",
+        help="if it fails: what happened, what it usually means, what to try",
+    )
+    group.add_argument(
+        "--try-titles",
+        type=_argument(_titles),
+        metavar="A,B,C",
+        help="if a title is rejected: --explain, and which of these is accepted in its place;"
+        " each has the whole --timeout, the exit code stays",
+    )
     group.add_argument("--json", action="store_true", help="an object a line: echoes, summary")
     group.add_argument("--nagios", action="store_true", help="as a monitoring plugin: 0 to 3")
     group.add_argument(

@@ -37,7 +37,7 @@ def _echo(parsed: argparse.Namespace) -> int:
         from txdicom.log import debug_logger
 
         debug_logger()
-    outcome = _run(target, settings, _printer(parsed))
+    outcome = _run(target, settings, _printer(parsed), _further(parsed))
     _warn_of_expiry(outcome, parsed.warn_expiry)
     if parsed.nagios:
         state, line = machine.nagios(outcome, parsed.warning, parsed.critical)
@@ -47,8 +47,12 @@ def _echo(parsed: argparse.Namespace) -> int:
     return outcome.exit_code
 
 
-def _run(target: Any, settings: Any, on_echo: Any) -> Outcome:
-    """Run the reactor until the verification is done, or interrupted."""
+def _run(target: Any, settings: Any, on_echo: Any, titles: Any) -> Outcome:
+    """Run the reactor until the verification is done, or interrupted.
+
+    :param titles: AE titles to try in the place of one that is rejected; with None nothing further
+        is looked at when it has failed
+    """
     from twisted.internet import reactor
 
     from txdicom.cli.verify import Verification
@@ -59,6 +63,8 @@ def _run(target: Any, settings: Any, on_echo: Any) -> Outcome:
 
     def begin() -> None:
         running = verification.run()
+        if titles is not None:
+            running.addCallback(_look_further, the_reactor, target, settings, titles)
         running.addErrback(failures.append)
         # Ctrl-C stops the reactor, which waits until the association is released.
         interrupt = the_reactor.addSystemEventTrigger("before", "shutdown", cancel, running)
@@ -82,6 +88,21 @@ def _run(target: Any, settings: Any, on_echo: Any) -> Outcome:
     return verification.outcome
 
 
+def _look_further(outcome: Outcome, *how: Any) -> Any:
+    """Look at what the explanation needs besides."""
+    from twisted.internet.defer import Deferred
+
+    from txdicom.cli.further import look_further
+
+    return Deferred.fromCoroutine(look_further(outcome, *how))
+
+
+def _further(parsed: argparse.Namespace) -> tuple[str, ...] | None:
+    """The titles to try, none where only the explanation is asked for, or None for neither."""
+    titles: tuple[str, ...] | None = parsed.try_titles
+    return titles or (() if parsed.explain else None)
+
+
 def _printer(parsed: argparse.Namespace) -> Any:
     """What is called with each echo."""
 
@@ -96,6 +117,7 @@ def _printer(parsed: argparse.Namespace) -> Any:
 
 def _print_summary(parsed: argparse.Namespace, outcome: Outcome) -> None:
     if parsed.json:
+        _explain(parsed, outcome)
         print(machine.summary_json(outcome))
     elif not parsed.quiet:
         if parsed.verbose:
@@ -103,6 +125,22 @@ def _print_summary(parsed: argparse.Namespace, outcome: Outcome) -> None:
                 print(line)
         for line in text.summary(outcome):
             print(line, file=sys.stderr if line.startswith("warning:") else sys.stdout)
+        _explain(parsed, outcome)
+
+
+def _explain(parsed: argparse.Namespace, outcome: Outcome) -> None:
+    """Print the explanation, if it is asked for and there is something to explain."""
+    if not (parsed.explain or parsed.try_titles):
+        return
+    from txdicom.cli.explain import explanation_json, explanation_lines
+
+    if parsed.json:
+        line = explanation_json(outcome)
+        lines = [] if line is None else [line]
+    else:
+        lines = list(explanation_lines(outcome))
+    for line in lines:
+        print(line)
 
 
 def _warn_of_expiry(outcome: Outcome, days: int | None) -> None:

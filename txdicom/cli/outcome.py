@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from txdicom.cli import exit_codes
 from txdicom.cli.target import Target
@@ -11,6 +13,9 @@ from txdicom.errors import AssociationError
 from txdicom.negotiation import ServiceUser
 from txdicom.presentation import PresentationContext
 from txdicom.tls import TLSFacts
+
+if TYPE_CHECKING:  # loaded when a certificate is looked at
+    from txdicom.cli.certificate import CertificateProblem
 
 #: The stages that are timed apart, in their order; echo is timed for each echo.
 STAGES = ("resolve", "connect", "tls", "associate", "echo", "release")
@@ -46,6 +51,14 @@ class Outcome:
     :ivar context: the presentation context that was used
     :ivar error: why it failed, or None
     :ivar warnings: what went wrong without making the verification fail
+    :ivar release_error: why the release failed, or None
+    :ivar tls_wanted: whether the connection was to be TLS
+    :ivar server_name: the name that the peer's certificate was to have
+    :ivar identity_proposed: whether a user identity was proposed
+    :ivar window_proposed: whether an asynchronous operations window was proposed
+    :ivar certificate: the peer's certificate that was not taken, or None
+    :ivar last_response: the command set that came last
+    :ivar tried: what came of the other titles that were tried
     """
 
     target: Target
@@ -60,6 +73,14 @@ class Outcome:
     tls: TLSFacts | None = None
     error: AssociationError | None = None
     warnings: list[str] = field(default_factory=list)
+    release_error: AssociationError | None = None
+    tls_wanted: bool = False
+    server_name: str | None = None
+    identity_proposed: bool = False
+    window_proposed: bool = False
+    certificate: CertificateProblem | None = None
+    last_response: Mapping[str, Any] | None = None
+    tried: list[Outcome] = field(default_factory=list)
 
     @property
     def answered(self) -> list[Echo]:

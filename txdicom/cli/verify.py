@@ -21,7 +21,11 @@ from txdicom.limits import Limits
 from txdicom.presentation import PresentationContext, build_context
 from txdicom.tls import TLSSettings, client_creator, facts
 from txdicom.uids import VERIFICATION
-from txdicom.upperlayer.user_information import UserInformation
+from txdicom.upperlayer.user_information import (
+    AsynchronousOperationsWindow,
+    UserIdentityRQ,
+    UserInformation,
+)
 from txdicom.verification import VerificationAssociation
 
 #: Seconds for everything together.
@@ -77,12 +81,23 @@ class Verification:
         self._resolving = ResolvingReactor(reactor)
         self._connected_at: float | None = None
         self._association: VerificationAssociation | None = None
+        self._protocol: Any = None
         self._stage = "resolve"
         self._since = reactor.seconds()
         self._due = self._since + settings.timeout
         self.outcome = Outcome(
             target, target.ae_title or settings.called_ae_title, settings.calling_ae_title
         )
+        self._note_what_is_asked()
+
+    def _note_what_is_asked(self) -> None:
+        outcome, settings = self.outcome, self._settings
+        kinds = {type(item) for item in settings.extended}
+        outcome.identity_proposed = UserIdentityRQ in kinds
+        outcome.window_proposed = AsynchronousOperationsWindow in kinds
+        if settings.tls is not None:
+            outcome.tls_wanted = True
+            outcome.server_name = settings.tls.server_name or self._target.host
 
     def run(self) -> Deferred[Outcome]:
         """Verify; fires with the outcome. To cancel it releases, and fires with what there is."""
@@ -115,10 +130,11 @@ class Verification:
         except CancelledError:
             if not expired:
                 raise
+            stage = self._stage_now()
             error = AssociationTimeout(
-                "timeout", self._settings.timeout, f"end of the stage {self._stage}"
+                "timeout", self._settings.timeout, f"end of the stage {stage}"
             )
-            error.stage = self._stage
+            error.stage = stage
             raise error from None
         finally:
             if deadline.active():
@@ -145,11 +161,24 @@ class Verification:
             evt_handlers=[
                 (evt.EVT_CONN_OPEN, self._connected),
                 (evt.EVT_ACCEPTED, self._accepted),
+                (evt.EVT_DIMSE_RECV, self._responded),
                 *self._handlers,
             ],
         )
 
+    def _stage_now(self) -> str:
+        """The stage that is under way."""
+        if self._stage == "resolve" and self._resolving.resolved_at is not None:
+            return "connect"
+        if self._stage == "tls" and not self._protocol.in_handshake:
+            return "associate"
+        return self._stage
+
+    def _responded(self, event: Any) -> None:
+        self.outcome.last_response = event.message.command
+
     def _connected(self, event: Any) -> None:
+        self._protocol = event.assoc.protocol
         now = self._reactor.seconds()
         self.outcome.addresses = self._resolving.addresses
         self.outcome.address = event.address[0]
@@ -210,6 +239,7 @@ class Verification:
         try:
             await self._within_deadline(self._release)
         except AssociationError as error:
+            self.outcome.release_error = error
             self.outcome.warnings.append(f"the release failed: {error}")
         else:
             self.outcome.seconds["release"] = self._reactor.seconds() - began

@@ -1,0 +1,245 @@
+"""``--explain`` against peers that really do what is explained."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import trustme
+from twisted.internet import reactor, ssl
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.utils import getProcessOutputAndValue
+
+from tests.interop.peers import HOST, PATIENCE, InteropTestCase, dcmtk, free_port, poll
+from txdicom import evt
+from txdicom.cli.explain import Explanation, explain, title_lines
+from txdicom.cli.further import look_further, try_titles
+from txdicom.cli.outcome import Outcome
+from txdicom.cli.target import Target
+from txdicom.cli.verify import Settings, Verification
+from txdicom.testing import FaultyFactory
+from txdicom.tls import TLSSettings
+from txdicom.upperlayer.user_information import AsynchronousOperationsWindow, UserIdentityRQ
+
+#: Seconds for a peer that is silent; one that answers is given :data:`PATIENCE`.
+SHORT = 1.0
+
+
+class ExplainTestCase(InteropTestCase):
+    async def outcome(self, port: int, timeout: float = PATIENCE, **settings: Any) -> Outcome:
+        """What comes of the verification of what listens on this port."""
+        opened: list[Any] = []
+        verification = Verification(
+            reactor,
+            Target(HOST, port),
+            Settings(timeout=timeout, **settings),
+            handlers=((evt.EVT_CONN_OPEN, lambda event: opened.append(event.assoc)),),
+        )
+        outcome = await verification.run()
+        how = Settings(timeout=timeout, **settings)
+        await look_further(outcome, reactor, Target(HOST, port), how, ())
+        for association in opened:  # which may still wait for the peer to close
+            association.protocol.abort_connection()
+            await association.when_closed()
+        return outcome
+
+    async def explained(self, port: int, timeout: float = PATIENCE, **settings: Any) -> Explanation:
+        outcome = await self.outcome(port, timeout, **settings)
+        explanation = explain(outcome)
+        assert explanation is not None, outcome
+        return explanation
+
+    async def faulty(self, *faults: str) -> int:
+        """Start a server that commits these faults. Returns its port."""
+        server = self.ae().server_factory()
+        factory = FaultyFactory(server, list(faults), reactor)
+        port = await TCP4ServerEndpoint(reactor, 0, interface=HOST).listen(factory)
+        self.addCleanup(server.shutdown)
+        self.addCleanup(lambda: Deferred.fromCoroutine(self._closed(factory)))
+        self.addCleanup(port.stopListening)
+        return int(port.getHost().port)
+
+    async def _closed(self, factory: FaultyFactory) -> None:
+        """Wait until the server has seen that its connections are closed."""
+        for protocol in list(factory.protocols):
+            protocol.transport.abortConnection()
+        await poll(lambda: not factory.protocols, lambda: "a connection is still open")
+
+
+class PlainTests(ExplainTestCase):
+    """Peers without TLS."""
+
+    async def test_faults(self) -> None:
+        """Each fault of a server is told from the others."""
+        for fault, case in (
+            ("http", "speaks-http"),
+            ("hl7", "speaks-hl7"),
+            ("ssh", "speaks-ssh"),
+            ("tls-alert", "speaks-tls"),
+            ("reject:1,1,7", "called-title"),
+            ("reject:1,1,3", "calling-title"),
+            ("reject:1,1,1", "rejected-without-reason"),
+            ("reject:2,3,2", "congestion"),
+            ("no-context:3", "verification-not-supported"),
+            ("no-context:4", "transfer-syntaxes"),
+            ("abort:on-associate", "aborted"),
+            ("drop:on-associate", "closed"),
+            ("wrong-message-id", "other-message-id"),
+            ("wrong-command", "violation"),
+            ("abort:on-echo", "echo-aborted"),
+            ("drop:on-echo", "echo-lost"),
+            ("reset:on-echo", "echo-lost"),
+            ("status:0x0110", "status"),
+            ("status:0x0122", "status-not-supported"),
+            ("drop:on-release", "release"),
+        ):
+            explanation = await self.explained(await self.faulty(fault))
+            self.assertEqual(explanation.case, case, (fault, explanation))
+
+    async def test_timeouts(self) -> None:
+        """Silence is explained by the stage at which it begins."""
+        for fault, case in (
+            ("silence:on-associate", "associate-timeout"),
+            ("silence:on-echo", "echo-timeout"),
+            ("silence:on-release", "release"),
+        ):
+            explanation = await self.explained(await self.faulty(fault), SHORT)
+            self.assertEqual(explanation.case, case, explanation)
+
+    async def test_identity_and_window(self) -> None:
+        """An abort where a user identity or a window was proposed is said to be so."""
+        for fault, item, case in (
+            ("abort:on-user-identity", UserIdentityRQ(2, b"someone", b"s3cret"), "identity"),
+            ("abort:on-async-window", AsynchronousOperationsWindow(2, 1), "window"),
+        ):
+            port = await self.faulty(fault)
+            explanation = await self.explained(port, extended=(item,))
+            self.assertEqual(explanation.case, case)
+            self.assertNotIn("s3cret", repr(explanation))
+
+    async def test_refused(self) -> None:
+        """A port on which nothing listens is said to be one."""
+        self.assertEqual((await self.explained(free_port())).case, "refused")
+
+    async def test_titles(self) -> None:
+        """Of the titles that are tried, the one that the peer answers to is named."""
+        ae = self.ae()
+        ae.ae_title = "ARCHIVE"
+        ae.require_called_aet = True
+        port = await ae.start_server((HOST, 0), block=False)
+        target, settings = Target(HOST, port.getHost().port), Settings(timeout=PATIENCE)
+        outcome = await Verification(reactor, target, settings).run()
+        await try_titles(outcome, reactor, target, settings, ("PACS", "ARCHIVE"))
+        self.assertEqual([tried.exit_code for tried in outcome.tried], [6, 0])
+        self.assertEqual(list(title_lines(outcome))[1], "called AE title ARCHIVE: accepted")
+
+    async def test_dcmtk(self) -> None:
+        """DCMTK's SCP that refuses every association is explained."""
+        port = free_port()
+        await self.start_serving(port, dcmtk("storescp"), "--refuse", str(port))
+        self.assertEqual((await self.explained(port)).case, "rejected-without-reason")
+
+    async def test_command(self) -> None:
+        """The command prints the explanation and the titles, and keeps its exit code."""
+        ae = self.ae()
+        ae.require_called_aet = True
+        port = await ae.start_server((HOST, 0), block=False)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        address = f"{HOST}:{port.getHost().port}"
+        command = ["-m", "txdicom", "echo", address, "--explain", "--try-titles=NO,TXDICOM"]
+        out, err, code = await getProcessOutputAndValue(sys.executable, command, environment)
+        self.assertEqual((code, err), (6, b""))
+        self.assertIn(b"called AE title TXDICOM: accepted", out)
+        self.assertIn(b"Usually means: The peer does not answer to the title ANY-SCP.", out)
+
+
+class TLSTests(ExplainTestCase):
+    """Peers with TLS, or that should have it."""
+
+    def setUp(self) -> None:
+        self.authority = trustme.CA()
+        self.ca = os.path.join(self.directory(), "ca.pem")
+        self.authority.cert_pem.write_to_path(self.ca)
+
+    async def serve(self, issued: trustme.LeafCert, *client_authorities: Any) -> int:
+        """Start a TLS server with this certificate. Returns its port."""
+        certificate = ssl.PrivateCertificate.loadPEM(issued.private_key_and_cert_chain_pem.bytes())
+        options = certificate.options(*client_authorities)
+        factory = self.ae().server_factory()
+        port = await SSL4ServerEndpoint(reactor, 0, options, interface=HOST).listen(factory)
+        self.addCleanup(factory.shutdown)
+        self.addCleanup(port.stopListening)
+        return int(port.getHost().port)
+
+    async def case(self, port: int, timeout: float = PATIENCE) -> str:
+        return (await self.explained(port, timeout, tls=TLSSettings(self.ca))).case
+
+    async def test_good(self) -> None:
+        """A peer whose certificate is good is verified: nothing is to be explained."""
+        port = await self.serve(self.authority.issue_cert(HOST))
+        outcome = await self.outcome(port, tls=TLSSettings(self.ca))
+        self.assertEqual((outcome.exit_code, explain(outcome)), (0, None))
+
+    async def test_certificates(self) -> None:
+        """What is wrong with a certificate is said, and whose it is."""
+        now = datetime.now(timezone.utc)
+        day = timedelta(days=1)
+        for issued, case in (
+            (trustme.CA().issue_cert(HOST), "certificate-issuer"),
+            (
+                self.authority.issue_cert(HOST, not_before=now - 9 * day, not_after=now - 2 * day),
+                "certificate-expired",
+            ),
+            (
+                self.authority.issue_cert(HOST, not_before=now + 2 * day, not_after=now + 9 * day),
+                "certificate-not-yet-valid",
+            ),
+            (self.authority.issue_cert("other.example"), "certificate-name"),
+        ):
+            self.assertEqual(await self.case(await self.serve(issued)), case, case)
+
+    async def test_expiry_date(self) -> None:
+        """An expired certificate's date is told."""
+        now = datetime.now(timezone.utc)
+        ended = now - timedelta(days=2)
+        issued = self.authority.issue_cert(
+            HOST, not_before=now - timedelta(days=9), not_after=ended
+        )
+        explanation = await self.explained(await self.serve(issued), tls=TLSSettings(self.ca))
+        self.assertIn(f"to {ended:%Y-%m-%d}", " ".join(explanation.happened))
+
+    async def test_client_certificate(self) -> None:
+        """A peer that wants a certificate of this side is said to want one."""
+        authority = ssl.Certificate.loadPEM(self.authority.cert_pem.bytes())
+        port = await self.serve(self.authority.issue_cert(HOST), authority)
+        self.assertEqual(await self.case(port), "client-certificate-wanted")
+
+    async def test_no_tls(self) -> None:
+        """A peer that does not speak TLS is told from one that does and refuses."""
+        for fault, case in (
+            ("http", "not-tls"),
+            ("tls-alert:70", "tls-version"),
+            ("tls-alert:40", "tls-handshake"),
+            ("drop:on-connect", "tls-closed"),
+        ):
+            self.assertEqual(await self.case(await self.faulty(fault)), case, fault)
+        self.assertEqual(await self.case(await self.faulty("tls-stall"), SHORT), "tls-timeout")
+
+    async def test_plain_to_tls(self) -> None:
+        """A TLS server that is spoken to without TLS closes, and TLS is suggested."""
+
+        class Closes(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                self.transport.loseConnection()
+
+        port = await TCP4ServerEndpoint(reactor, 0, interface=HOST).listen(
+            Factory.forProtocol(Closes)
+        )
+        self.addCleanup(port.stopListening)
+        explanation = await self.explained(port.getHost().port)
+        self.assertEqual(explanation.case, "closed")
+        self.assertIn("Try with --tls.", explanation.tries)

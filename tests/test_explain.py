@@ -1,0 +1,276 @@
+"""``--explain``: each kind of failure is told from the others, by what was seen; no sockets."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionRefusedError, NoRouteError, TimeoutError
+from twisted.trial.unittest import SynchronousTestCase
+
+from txdicom import errors
+from txdicom.cli import further
+from txdicom.cli.certificate import CertificateProblem
+from txdicom.cli.explain import (
+    CASES,
+    WIDTH,
+    explain,
+    explanation_json,
+    explanation_lines,
+    which_title,
+)
+from txdicom.cli.outcome import Echo, Outcome
+from txdicom.cli.target import Target
+from txdicom.cli.verify import Settings
+
+ECHO = "1.2.840.10008.1.1"
+
+
+def failed(
+    error: errors.AssociationError | None, stage: str | None = None, **facts: Any
+) -> Outcome:
+    """The outcome that this failure is."""
+    if error is not None and stage is not None:
+        error.stage = stage
+    return Outcome(Target("pacs", 11112), "YOU", "ME", error=error, **facts)
+
+
+def unconnected(cause: BaseException) -> Outcome:
+    error = errors.ConnectionFailed("pacs:11112", str(cause))
+    error.__cause__ = cause
+    return failed(error)
+
+
+def timed_out(stage: str) -> Outcome:
+    return failed(errors.AssociationTimeout("timeout", 3, "answer"), stage)
+
+
+def tls(reason: str, code: int | None = None) -> Outcome:
+    outcome = failed(errors.TLSFailed(reason), tls_wanted=True, server_name="pacs.example")
+    if code is not None:
+        day = datetime(2020, 1, 2, tzinfo=timezone.utc)
+        outcome.certificate = CertificateProblem(code, 0, "CN=pacs", "CN=issuer", day, day)
+    return outcome
+
+
+def speaks(protocol: str) -> Outcome:
+    return failed(errors.ProtocolViolation("unknown PDU type", 1, b"", protocol))
+
+
+def lost(stage: str, **facts: Any) -> Outcome:
+    return failed(errors.AssociationAborted(2, 0, "connection"), stage, **facts)
+
+
+def aborted(stage: str, **facts: Any) -> Outcome:
+    return failed(errors.AssociationAborted(0, 0, "peer"), stage, **facts)
+
+
+def answered(status: int, **facts: Any) -> Outcome:
+    return failed(None, echoes=[Echo(1, 1, 0.01, status)], **facts)
+
+
+def other_message_id() -> Outcome:
+    return failed(
+        errors.ProtocolViolation("C-ECHO-RSP to message ID 7, which is not outstanding", 0),
+        "echo",
+        echoes=[Echo(1, 1)],
+        last_response={"CommandField": 0x8030, "MessageIDBeingRespondedTo": 7},
+    )
+
+
+#: What was seen, the case that it is, and words that have to be in its explanation.
+SEEN = (
+    (failed(errors.NameNotResolved("pacs:11112", "no")), "not-resolved", "misspelt"),
+    (timed_out("resolve"), "resolve-timeout", "name servers"),
+    (unconnected(ConnectionRefusedError()), "refused", "Nothing listens on port 11112"),
+    (unconnected(NoRouteError()), "unreachable", "knows no way"),
+    (unconnected(TimeoutError()), "filtered", "no answer to the TCP SYN"),
+    (timed_out("connect"), "filtered", "firewall"),
+    (unconnected(OSError("too many")), "not-connected", "operating system"),
+    (tls("certificate verify failed", 10), "certificate-expired", "2020-01-02"),
+    (tls("certificate verify failed", 9), "certificate-not-yet-valid", "later"),
+    (tls("certificate verify failed", 18), "certificate-issuer", "--ca"),
+    (tls("certificate verify failed", 20), "certificate-issuer", "CN=issuer"),
+    (tls("certificate verify failed", 66), "certificate-refused", "demands"),
+    (tls("VerificationError(errors=[...])"), "certificate-name", "pacs.example"),
+    (tls("tlsv13 alert certificate required"), "client-certificate-wanted", "--cert"),
+    (tls("tlsv1 alert unknown ca"), "client-certificate-refused", "does not take"),
+    (tls("tlsv1 alert protocol version"), "tls-version", "TLS 1.2"),
+    (tls("wrong version number"), "not-tls", "Try without --tls"),
+    (tls("tls alert handshake failure"), "tls-handshake", "for both"),
+    (tls("the peer closed the connection during the TLS handshake"), "tls-closed", "2762"),
+    (timed_out("tls"), "tls-timeout", "does not answer"),
+    (tls("bad length"), "tls", "did not come about"),
+    (speaks("TLS"), "speaks-tls", "Try with --tls"),
+    (speaks("HTTP"), "speaks-http", "web server"),
+    (speaks("HL7 (MLLP)"), "speaks-hl7", "HL7"),
+    (speaks("SSH"), "speaks-ssh", "secure shell"),
+    (speaks("SMTP or FTP"), "speaks-other", "Another service"),
+    (failed(errors.AssociationRejected(1, 1, 7)), "called-title", "title YOU"),
+    (failed(errors.AssociationRejected(1, 1, 3)), "calling-title", "Have ME"),
+    (failed(errors.AssociationRejected(1, 1, 2)), "application-context", "context"),
+    (failed(errors.AssociationRejected(2, 3, 2)), "congestion", "Try again"),
+    (failed(errors.AssociationRejected(2, 1, 1)), "congestion", "for now"),
+    (failed(errors.AssociationRejected(1, 1, 1)), "rejected-without-reason", "ME calls YOU"),
+    (failed(errors.AssociationRejected(1, 2, 2)), "rejected", "refuses"),
+    (
+        failed(errors.NoAcceptedContext(None, [(ECHO, 3)])),
+        "verification-not-supported",
+        "association itself is fine",
+    ),
+    (failed(errors.NoAcceptedContext(None, [(ECHO, 4)])), "transfer-syntaxes", "Implicit VR"),
+    (failed(errors.NoAcceptedContext(None, [(ECHO, 2)])), "no-context", "is fine"),
+    (aborted("associate", identity_proposed=True), "identity", "--user"),
+    (lost("associate", identity_proposed=True), "identity", "did not say"),
+    (aborted("associate", window_proposed=True), "window", "asynchronous"),
+    (lost("associate"), "closed", "--tls"),
+    (lost("associate", tls_wanted=True), "closed", "certificate"),
+    (aborted("associate"), "aborted", "ME calls YOU"),
+    (timed_out("associate"), "associate-timeout", "no answer"),
+    (other_message_id(), "other-message-id", "another message"),
+    (lost("echo"), "echo-lost", "without a word"),
+    (aborted("echo"), "echo-aborted", "instead of answering"),
+    (failed(errors.AssociationReleased("peer")), "echo-released", "released"),
+    (timed_out("echo"), "echo-timeout", "not answered"),
+    (failed(errors.ProtocolViolation("nonsense"), "echo"), "violation", "nonsense"),
+    (failed(errors.NotEstablished("C-ECHO-RQ", 1)), "failed", "cannot be sent"),
+    (answered(0x0122), "status-not-supported", "SOP class not supported"),
+    (answered(0x0124), "status-not-authorized", "does not allow ME"),
+    (answered(0x0110), "status", "Processing failure"),
+    (answered(0, release_error=errors.AssociationTimeout("t", 1, "x")), "release", "verified"),
+)
+
+
+class CaseTests(SynchronousTestCase):
+    def test_each(self) -> None:
+        """Each kind of failure is told from the others, in words for an administrator."""
+        for outcome, case, words in SEEN:
+            explanation = explain(outcome)
+            assert explanation is not None, case
+            self.assertEqual(explanation.case, case)
+            whole = " ".join((*explanation.happened, explanation.means, *explanation.tries))
+            self.assertIn(words, whole)
+            self.assertNotIn("{", whole)
+
+    def test_all_there(self) -> None:
+        """There is no row of the table that nothing leads to."""
+        self.assertEqual({case.name for case in CASES}, {case for _, case, _ in SEEN})
+
+    def test_nothing_to_explain(self) -> None:
+        """A verification that succeeded, or was interrupted at once, needs no explanation."""
+        self.assertIsNone(explain(answered(0)))
+        self.assertIsNone(explain(failed(None)))
+        self.assertEqual(list(explanation_lines(answered(0))), [])
+        self.assertIsNone(explanation_json(answered(0)))
+
+    def test_stages_before(self) -> None:
+        """What went well before it failed is said too, and nothing that was not seen."""
+        outcome = lost("echo", seconds={"connect": 0.002, "associate": 0.003}, address="10.0.0.1")
+        explanation = explain(outcome)
+        assert explanation is not None
+        self.assertEqual(explanation.stage, "echo")
+        self.assertEqual(
+            explanation.happened[:2],
+            (
+                "A TCP connection to 10.0.0.1 port 11112 came about in 2.0 ms.",
+                "The peer accepted the association in 3.0 ms.",
+            ),
+        )
+        self.assertEqual(len(explain(lost("echo")).happened), 1)  # type: ignore[union-attr]
+
+    def test_good_certificate(self) -> None:
+        """A TLS failure without a fault in the certificate says nothing about the certificate."""
+        self.assertNotIn("certificate", " ".join(explain(tls("wrong version number")).happened))  # type: ignore[union-attr]
+
+    def test_hostile_words(self) -> None:
+        """What the peer said is escaped, and braces in it do no harm."""
+        outcome = failed(errors.ConnectionFailed("pacs", "\x1b[2J{host}"))
+        lines = "\n".join(explanation_lines(outcome))
+        self.assertNotIn("\x1b", lines)
+        self.assertIn("{host}", lines)
+
+    def test_width(self) -> None:
+        """It fits into 80 columns."""
+        for outcome, case, _ in SEEN:
+            for line in explanation_lines(outcome):
+                self.assertLessEqual(len(line), WIDTH, case)
+
+
+class JSONTests(SynchronousTestCase):
+    def test_explanation(self) -> None:
+        """Programs are given the same as an object."""
+        outcome = failed(errors.AssociationRejected(1, 1, 7))
+        good = answered(0, seconds={"associate": 0.1})
+        outcome.tried = [failed(errors.AssociationRejected(1, 1, 7)), good]
+        found = json.loads(explanation_json(outcome) or "")
+        self.assertEqual(
+            (found["type"], found["case"], found["stage"]),
+            ("explanation", "called-title", "associate"),
+        )
+        self.assertEqual([title["accepted"] for title in found["titles"]], [False, True])
+        self.assertEqual([title["exit_code"] for title in found["titles"]], [6, 0])
+
+
+class TitleTests(SynchronousTestCase):
+    """``--try-titles``."""
+
+    def test_which(self) -> None:
+        """Only a rejection by the service user, because of a title or without reason, counts."""
+        for triple, which in (
+            ((1, 1, 7), "called"),
+            ((1, 1, 3), "calling"),
+            ((1, 1, 1), "called"),
+            ((1, 1, 2), None),
+            ((1, 2, 1), None),
+            ((2, 3, 1), None),
+        ):
+            self.assertEqual(which_title(failed(errors.AssociationRejected(*triple))), which)
+        self.assertIsNone(which_title(answered(0)))
+
+    def tried(self, outcome: Outcome, results: list[Outcome]) -> list[tuple[str | None, str]]:
+        """Try as many titles as there are results. Returns what was called, and by whom."""
+        asked: list[tuple[str | None, str]] = []
+
+        class Scripted:
+            def __init__(self, reactor: object, target: Target, settings: Settings) -> None:
+                asked.append((target.ae_title, settings.calling_ae_title))
+
+            async def run(self) -> Outcome:
+                return results[len(asked) - 1]
+
+        self.patch(further, "Verification", Scripted)
+        self.successResultOf(
+            Deferred.fromCoroutine(
+                further.try_titles(outcome, None, Target("pacs"), Settings("ME"), ("A", "B"))
+            )
+        )
+        return asked
+
+    def test_called(self) -> None:
+        """Where the called title is rejected, each title is called, and what came of it is told."""
+        outcome = failed(errors.AssociationRejected(1, 1, 7))
+        no = failed(errors.AssociationRejected(1, 1, 7))
+        no.called_ae_title = "A"
+        yes = answered(0, seconds={"associate": 0.1})
+        yes.called_ae_title = "B"
+        self.assertEqual(self.tried(outcome, [no, yes]), [("A", "ME"), ("B", "ME")])
+        lines = "\n".join(explanation_lines(outcome))
+        self.assertIn("called AE title A: not accepted: association rejected", lines)
+        self.assertIn("called AE title B: accepted", lines)
+
+    def test_calling(self) -> None:
+        """Where the calling title is rejected, each title calls."""
+        outcome = failed(errors.AssociationRejected(1, 1, 3))
+        self.assertEqual(self.tried(outcome, [answered(0)] * 2), [(None, "A"), (None, "B")])
+
+    def test_not_tried(self) -> None:
+        """Where no title is to blame, none is tried."""
+        self.assertEqual(self.tried(failed(errors.AssociationRejected(2, 3, 2)), []), [])
+
+    def test_interrupted(self) -> None:
+        """An interrupt ends the trying."""
+        outcome = failed(errors.AssociationRejected(1, 1, 7))
+        self.assertEqual(len(self.tried(outcome, [failed(None)])), 1)
+        self.assertEqual(outcome.tried, [])

@@ -1,0 +1,114 @@
+"""Why the peer's certificate was not taken: a second look at it, for ``--explain``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txdicom.cli.target import Target
+from txdicom.tls import TLSSettings, client_creator
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateProblem:
+    """A certificate that was not taken.
+
+    :ivar code: OpenSSL's number for the reason, X509_V_ERR
+    :ivar depth: 0 for the peer's own certificate, 1 for that of its issuer, and so on
+    """
+
+    code: int
+    depth: int
+    subject: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Looking:
+    """Creates a connection that ends at the first certificate that is not to be trusted.
+
+    :ivar problem: what was wrong with it, or None
+
+    Names are not looked at, and nothing is ever sent over such a connection.
+    """
+
+    def __init__(self, settings: TLSSettings, host: str) -> None:
+        self.problem: CertificateProblem | None = None
+        self._name = settings.server_name or host
+        self._context = client_creator(replace(settings, insecure=True), host).getContext()
+        if settings.ca is None:
+            self._context.set_default_verify_paths()
+        else:
+            self._context.load_verify_locations(settings.ca)
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
+        from OpenSSL import SSL
+
+        connection = SSL.Connection(self._context, None)
+        if not (isIPAddress(self._name) or isIPv6Address(self._name)):
+            connection.set_tlsext_host_name(self._name.encode("idna"))
+        connection.set_verify(SSL.VERIFY_PEER, self._verify)
+        return connection
+
+    def _verify(self, _: Any, certificate: Any, code: int, depth: int, trusted: int) -> bool:
+        if not trusted and self.problem is None:
+            found = certificate.to_cryptography()
+            self.problem = CertificateProblem(
+                code,
+                depth,
+                found.subject.rfc4514_string(),
+                found.issuer.rfc4514_string(),
+                found.not_valid_before_utc,
+                found.not_valid_after_utc,
+            )
+        return bool(trusted)
+
+
+class _UntilClosed(Protocol):
+    """Sends nothing, and tells when the connection is gone."""
+
+    transport: Any  # a stream transport has more than ITransport promises
+
+    def __init__(self) -> None:
+        self.closed: Deferred[None] = Deferred(self._cancel)
+
+    def _cancel(self, _: object) -> None:
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.closed.called:
+            self.closed.callback(None)
+
+
+async def certificate_problem(
+    reactor: Any, target: Target, settings: TLSSettings, seconds: float
+) -> CertificateProblem | None:
+    """Connect once more, and see which certificate is not taken and why.
+
+    :param seconds: how long this may take
+    """
+    looking = _Looking(settings, target.host)
+    endpoint = HostnameEndpoint(reactor, target.host, target.port, timeout=seconds)
+    factory = Factory.forProtocol(_UntilClosed)
+    factory.noisy = False
+
+    async def look() -> None:
+        connected: Any = await wrapClientTLS(looking, endpoint).connect(factory)
+        await connected.closed
+
+    watching: Deferred[Any] = Deferred.fromCoroutine(look())
+    # Whatever ends it, a time-out for one: what was found by then counts.
+    await watching.addTimeout(seconds, reactor).addErrback(lambda _: None)
+    return looking.problem

@@ -1,0 +1,150 @@
+"""What ``--explain`` goes by: a case, and the conditions for one, from what was really seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from txdicom.cli.outcome import Outcome
+from txdicom.dimse.command import C_ECHO_RQ, RESPONSE
+from txdicom.errors import (
+    AssociationAborted,
+    AssociationError,
+    AssociationRejected,
+    ConnectionFailed,
+    NoAcceptedContext,
+    ProtocolViolation,
+    TLSFailed,
+)
+
+Applies = Callable[[Outcome], bool]
+
+
+class Case(NamedTuple):
+    """A kind of failure.
+
+    :ivar name: its name, for programs
+    :ivar means: what it usually means; ``{host}``, ``{called}`` and the like are filled in
+    :ivar tries: what to do about it
+    """
+
+    name: str
+    applies: Applies
+    means: str
+    tries: tuple[str, ...]
+
+
+#: The advice where none is better.
+ASK = "Ask the peer's administrator, and have its log looked at for this moment."
+
+
+def failed_with(kind: type[AssociationError], stage: str | None = None, **facts: object) -> Applies:
+    """The failure is of this kind, at this stage, with these attributes."""
+
+    def applies(outcome: Outcome) -> bool:
+        error = outcome.error
+        return (
+            isinstance(error, kind)
+            and (stage is None or error.stage == stage)
+            and all(getattr(error, name) == value for name, value in facts.items())
+        )
+
+    return applies
+
+
+def caused_by(*kinds: type[BaseException]) -> Applies:
+    """The connection failed, and the operating system said this."""
+    return lambda outcome: (
+        isinstance(outcome.error, ConnectionFailed) and isinstance(outcome.error.__cause__, kinds)
+    )
+
+
+def tls_said(*texts: str) -> Applies:
+    """TLS failed, and its library's words have one of these in them."""
+    return lambda outcome: (
+        isinstance(outcome.error, TLSFailed) and any(t in outcome.error.reason for t in texts)
+    )
+
+
+def certificate(*codes: int) -> Applies:
+    """The peer's certificate was not taken, for one of these reasons (X509_V_ERR)."""
+    return lambda outcome: (
+        isinstance(outcome.error, TLSFailed)
+        and outcome.certificate is not None
+        and (not codes or outcome.certificate.code in codes)
+    )
+
+
+def all_of(*conditions: Applies) -> Applies:
+    return lambda outcome: all(condition(outcome) for condition in conditions)
+
+
+def any_of(*conditions: Applies) -> Applies:
+    return lambda outcome: any(condition(outcome) for condition in conditions)
+
+
+def rejected(source: int, reason: int) -> Applies:
+    return failed_with(AssociationRejected, source=source, reason=reason)
+
+
+def speaks(protocol: str) -> Applies:
+    return lambda outcome: (
+        isinstance(outcome.error, ProtocolViolation)
+        and (outcome.error.protocol or "").startswith(protocol)
+    )
+
+
+def refused_for(result: int) -> Applies:
+    """No context was accepted, and each was refused with this result."""
+    return lambda outcome: (
+        isinstance(outcome.error, NoAcceptedContext)
+        and bool(outcome.error.results)
+        and all(given == result for _, given in outcome.error.results)
+    )
+
+
+def other_message_id(outcome: Outcome) -> bool:
+    """What came last is a C-ECHO-RSP, but to another message than the one that was sent."""
+    last = outcome.last_response
+    return (
+        isinstance(outcome.error, ProtocolViolation)
+        and last is not None
+        and last.get("CommandField") == C_ECHO_RQ | RESPONSE
+        and bool(outcome.echoes)
+        and last.get("MessageIDBeingRespondedTo") != outcome.echoes[-1].message_id
+    )
+
+
+def status(*statuses: int) -> Applies:
+    return lambda outcome: (
+        outcome.error is None
+        and any(
+            not echo.verified and (not statuses or echo.status in statuses)
+            for echo in outcome.answered
+        )
+    )
+
+
+def with_identity(outcome: Outcome) -> bool:
+    """A user identity was proposed."""
+    return outcome.identity_proposed
+
+
+def with_window(outcome: Outcome) -> bool:
+    """An asynchronous operations window was proposed."""
+    return outcome.window_proposed
+
+
+def in_plain_tcp(outcome: Outcome) -> bool:
+    """TLS was not asked for."""
+    return not outcome.tls_wanted
+
+
+def release_failed(outcome: Outcome) -> bool:
+    """All was well but for the release."""
+    return outcome.error is None and outcome.release_error is not None
+
+
+lost = failed_with(AssociationAborted, by="connection")
+ended = failed_with(AssociationAborted)
+associating = failed_with(AssociationAborted, "associate")

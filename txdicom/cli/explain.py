@@ -1,0 +1,190 @@
+"""``--explain``: what happened, at which stage, what it usually means, and what to try."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from txdicom.cli import exit_codes
+from txdicom.cli.association_cases import ASSOCIATION_CASES
+from txdicom.cli.connection_cases import CONNECTION_CASES
+from txdicom.cli.outcome import Outcome
+from txdicom.cli.text import milliseconds
+from txdicom.dimse.status import status_words
+from txdicom.errors import AssociationRejected
+from txdicom.titles import significant
+from txdicom.upperlayer import reasons
+from txdicom.words import printable
+
+CASES = (*CONNECTION_CASES, *ASSOCIATION_CASES)
+
+WIDTH = 78
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a verification failed.
+
+    :ivar case: the name of the kind of failure
+    :ivar stage: where it failed
+    :ivar happened: what was seen, a sentence each
+    :ivar means: what that usually means
+    :ivar tries: what to do about it
+    """
+
+    case: str
+    stage: str
+    happened: tuple[str, ...]
+    means: str
+    tries: tuple[str, ...]
+
+
+def explain(outcome: Outcome) -> Explanation | None:
+    """What an outcome comes from, or None when there is nothing to explain."""
+    if outcome.exit_code == exit_codes.VERIFIED and outcome.release_error is None:
+        return None
+    names = _names(outcome)
+    for case in CASES:
+        if case.applies(outcome):
+            return Explanation(
+                case.name,
+                _stage(outcome),
+                tuple(_happened(outcome)),
+                case.means.format_map(names),
+                tuple(advice.format_map(names) for advice in case.tries),
+            )
+    return None  # interrupted before anything happened
+
+
+def _stage(outcome: Outcome) -> str:
+    if outcome.error is not None:
+        return outcome.error.stage
+    return "release" if outcome.exit_code == exit_codes.VERIFIED else "echo"
+
+
+def _names(outcome: Outcome) -> dict[str, str]:
+    """What is filled into the sentences of the table."""
+    return {
+        "host": printable(outcome.target.host),
+        "port": str(outcome.target.port),
+        "called": printable(outcome.called_ae_title),
+        "calling": printable(outcome.calling_ae_title),
+        "addresses": ", ".join(outcome.addresses[:8]) or printable(outcome.target.host),
+        "server_name": printable(outcome.server_name or outcome.target.host),
+    }
+
+
+def _happened(outcome: Outcome) -> Iterator[str]:
+    """What was seen, stage by stage, and nothing that was not."""
+    seconds, target = outcome.seconds, outcome.target
+    if outcome.addresses and outcome.addresses != [target.host]:
+        yield f"The name {printable(target.host)} was resolved: {', '.join(outcome.addresses[:8])}."
+    if "connect" in seconds:
+        where = f"{outcome.address or target.host} port {target.port}"
+        yield f"A TCP connection to {where} came about in {milliseconds(seconds['connect'])}."
+    if "tls" in seconds:
+        yield f"The TLS handshake was completed in {milliseconds(seconds['tls'])}."
+    if "associate" in seconds:
+        yield f"The peer accepted the association in {milliseconds(seconds['associate'])}."
+    if outcome.answered:
+        yield f"Echoes answered: {len(outcome.answered)} of {len(outcome.echoes)}."
+    for echo in outcome.answered:
+        if not echo.verified:
+            said = f" ({printable(echo.error_comment)})" if echo.error_comment else ""
+            yield f"Echo {echo.number} was answered {status_words(echo.status or 0)}{said}."
+            break
+    error = outcome.error or outcome.release_error
+    if error is not None:
+        yield f"At the stage {error.stage}: {printable(str(error), 400)}."
+    yield from _certificate(outcome)
+
+
+def _certificate(outcome: Outcome) -> Iterator[str]:
+    problem = outcome.certificate
+    if problem is not None and outcome.error is not None:
+        whose = "The peer's certificate" if problem.depth == 0 else "A certificate of its issuers"
+        yield (
+            f"{whose}: {printable(problem.subject, 200)}, issued by"
+            f" {printable(problem.issuer, 200)}, valid from {problem.not_before:%Y-%m-%d}"
+            f" to {problem.not_after:%Y-%m-%d}."
+        )
+
+
+def which_title(outcome: Outcome) -> str | None:
+    """Which title others may be tried for: ``called``, ``calling``, or None."""
+    error = outcome.error
+    if not isinstance(error, AssociationRejected) or error.source != reasons.BY_USER:
+        return None
+    return {1: "called", 3: "calling", 7: "called"}.get(error.reason)
+
+
+def title_lines(outcome: Outcome) -> Iterator[str]:
+    """What came of each title that was tried."""
+    which = which_title(outcome)
+    for tried in outcome.tried:
+        title = tried.called_ae_title if which == "called" else tried.calling_ae_title
+        if "associate" in tried.seconds:
+            said = "accepted" if tried.exit_code == exit_codes.VERIFIED else "accepted, but then: "
+        else:
+            said = "not accepted: "
+        if tried.exit_code != exit_codes.VERIFIED:
+            said += printable(str(tried.error or "a status other than success"), 200)
+        yield f"{which} AE title {printable(significant(title))}: {said}"
+
+
+def explanation_lines(outcome: Outcome) -> Iterator[str]:
+    """The explanation for people, wrapped."""
+    explanation = explain(outcome)
+    if explanation is None:
+        return
+    yield ""
+    yield from _paragraph("What happened", explanation.happened)
+    yield from _paragraph("Usually means", [explanation.means])
+    yield from _paragraph("What to try", explanation.tries)
+    if outcome.tried:
+        yield from _paragraph("Titles tried", title_lines(outcome))
+
+
+def _paragraph(heading: str, sentences: Any) -> Iterator[str]:
+    first = f"{heading + ':':<15}"
+    for sentence in sentences:
+        yield from textwrap.wrap(
+            sentence,
+            WIDTH,
+            initial_indent=first,
+            subsequent_indent=" " * 15,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        first = " " * 15
+
+
+def explanation_json(outcome: Outcome) -> str | None:
+    """The explanation as a line of JSON, or None when there is nothing to explain."""
+    import json
+
+    explanation = explain(outcome)
+    if explanation is None:
+        return None
+    return json.dumps(
+        {
+            "type": "explanation",
+            "target": str(outcome.target),
+            "case": explanation.case,
+            "stage": explanation.stage,
+            "happened": explanation.happened,
+            "means": explanation.means,
+            "try": explanation.tries,
+            "titles": [
+                {
+                    "called_ae_title": tried.called_ae_title,
+                    "calling_ae_title": tried.calling_ae_title,
+                    "accepted": "associate" in tried.seconds,
+                    "exit_code": tried.exit_code,
+                }
+                for tried in outcome.tried
+            ],
+        }
+    )
