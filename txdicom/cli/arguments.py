@@ -22,6 +22,9 @@ from txdicom.upperlayer.user_information import UserIdentityRQ
 #: The environment variable that may hold the passcode.
 PASSWORD_VARIABLE = "TXDICOM_PASSWORD"
 
+#: How many targets are verified at the same time.
+DEFAULT_CONCURRENCY = 100
+
 _EPILOG = "exit codes:\n" + "\n".join(
     f"  {code:>2}  {meaning}" for code, meaning in exit_codes.MEANINGS.items()
 )
@@ -51,7 +54,7 @@ def _seconds(text: str) -> float:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 10**9:
-        raise ValueError(f"a number of echoes, not {text!r}")
+        raise ValueError(f"a positive whole number, not {text!r}")
     return int(text)
 
 
@@ -65,13 +68,28 @@ def _titles(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(checked_title(title.strip()) for title in text.split(",")))
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that takes targets after options too, and misses them where there is none."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        parsed, others = super().parse_known_args(args, namespace)
+        if hasattr(parsed, "target"):
+            parsed.target += [word for word in others if not word.startswith("-")]
+            others = [word for word in others if word.startswith("-")]
+            if not (parsed.target or parsed.targets or others):
+                self.error("the following arguments are required: [AET@]HOST[:PORT], or --targets")
+        return parsed, others
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="txdicom", description="DICOM's Verification Service on the command line."
     )
     top.add_argument("--version", action="version", version=f"txdicom {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=_Parser
+    )
     echo = commands.add_parser(
         "echo",
         help="ask whether a DICOM node answers",
@@ -79,13 +97,36 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    echo.add_argument("target", metavar="[AET@]HOST[:PORT]", help="the node; port 104 by default")
-    echo.add_argument("port", metavar="PORT", nargs="?", help="the port, if not in the target")
+    echo.add_argument(
+        "target",
+        metavar="[AET@]HOST[:PORT]",
+        nargs="*",
+        help="the nodes, port 104 by default; or HOST PORT",
+    )
+    _add_many(echo)
     _add_association(echo)
     _add_times(echo)
     _add_tls(echo)
     _add_output(echo)
     return top
+
+
+def _add_many(echo: argparse.ArgumentParser) -> None:
+    group = echo.add_argument_group("many targets")
+    group.add_argument(
+        "--targets",
+        metavar="FILE",
+        help="a roster of nodes, TOML or CSV (AET, host, port, TLS, notes); - is stdin",
+    )
+    group.add_argument(
+        "--concurrency",
+        type=_argument(_count),
+        default=DEFAULT_CONCURRENCY,
+        metavar="N",
+        help=f"how many at the same time ({DEFAULT_CONCURRENCY})",
+    )
+    group.add_argument("--csv", metavar="FILE", help="write the results as CSV")
+    group.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML")
 
 
 def _add_association(echo: argparse.ArgumentParser) -> None:
@@ -197,16 +238,33 @@ def _add_output(echo: argparse.ArgumentParser) -> None:
 
 
 def target(arguments: argparse.Namespace) -> Target:
-    """The target that the arguments name.
+    """The only target that the arguments name.
 
-    :raise ValueError: they name none
+    :raise ValueError: they name none, or several
     """
-    found = parse_target(arguments.target)
-    if arguments.port is None:
-        return found
-    if found.port_given:
-        raise ValueError(f"two ports: {arguments.target} and {arguments.port}")
-    return replace(found, port=checked_port(arguments.port), port_given=True)
+    (found,) = targets(arguments)
+    return found
+
+
+def targets(arguments: argparse.Namespace) -> list[Target]:
+    """The targets that the arguments and the roster name.
+
+    :raise ValueError: they name none, or the roster has bad lines
+    :raise OSError: the roster cannot be read
+    """
+    words = list(arguments.target)
+    if len(words) == 2 and words[1].isascii() and words[1].isdigit():  # HOST PORT
+        found = parse_target(words[0])
+        if found.port_given:
+            raise ValueError(f"two ports: {words[0]} and {words[1]}")
+        given = [replace(found, port=checked_port(words[1]), port_given=True)]
+    else:
+        given = [parse_target(word) for word in words]
+    if arguments.targets is None:
+        return given
+    from txdicom.cli.roster import read
+
+    return given + read(arguments.targets)
 
 
 def settings(arguments: argparse.Namespace) -> Settings:
@@ -215,7 +273,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
     :raise ValueError: they contradict each other
     :raise OSError: the file with the passcode cannot be read
     """
-    if not arguments.tls and _tls_settings(arguments) != TLSSettings():
+    if not (arguments.tls or arguments.targets) and tls_settings(arguments) != TLSSettings():
         raise ValueError("the options of TLS need --tls")
     if arguments.forever and arguments.count:
         raise ValueError("--forever and --count exclude each other")
@@ -232,12 +290,13 @@ def settings(arguments: argparse.Namespace) -> Settings:
         count=None if arguments.forever else arguments.count or 1,
         interval=arguments.interval,
         abort=arguments.abort,
-        tls=_tls_settings(arguments) if arguments.tls else None,
+        tls=tls_settings(arguments) if arguments.tls else None,
         extended=() if arguments.user is None else (_identity(arguments),),
     )
 
 
-def _tls_settings(arguments: argparse.Namespace) -> TLSSettings:
+def tls_settings(arguments: argparse.Namespace) -> TLSSettings:
+    """What the options of TLS say, for the targets that have TLS."""
     return TLSSettings(
         arguments.ca, arguments.cert, arguments.key, arguments.server_name, arguments.tls_insecure
     )

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from txdicom.cli import arguments, exit_codes, machine, text
@@ -25,18 +26,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _echo(parsed: argparse.Namespace) -> int:
-    target = arguments.target(parsed)
+    targets = arguments.targets(parsed)
     settings = arguments.settings(parsed)
+    if parsed.debug:
+        from txdicom.log import debug_logger
+
+        debug_logger()
+    if parsed.targets or len(targets) > 1:
+        from txdicom.cli.many import verify_many
+
+        tls = arguments.tls_settings(parsed)
+        expiry = partial(_warn_of_expiry, days=parsed.warn_expiry)
+        return verify_many(parsed, targets, settings, tls, expiry)
+    (target,) = targets
+    if parsed.csv or parsed.junit:
+        raise ValueError("--csv and --junit are for several targets, or --targets")
     if settings.tls is not None:
         from txdicom.tls import client_creator
 
         client_creator(settings.tls, target.host)  # what is wrong with the files is told at once
     if not (target.port_given or parsed.quiet or parsed.json or parsed.nagios):
         print(f"port {DEFAULT_PORT}, since none was given", flush=True)
-    if parsed.debug:
-        from txdicom.log import debug_logger
-
-        debug_logger()
     outcome = _run(target, settings, _printer(parsed), _further(parsed))
     _warn_of_expiry(outcome, parsed.warn_expiry)
     if parsed.nagios:

@@ -1,0 +1,162 @@
+"""What a run over many targets prints and writes: lines, a table, JSON, CSV, JUnit XML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any
+
+from txdicom.cli import exit_codes
+from txdicom.cli.fleet import Fleet, Result
+from txdicom.cli.text import milliseconds, percentile
+
+#: The columns of --csv.
+COLUMNS = (
+    *("aet", "host", "port", "tls", "notes", "verified", "exit_code", "stage", "kind"),
+    *("message", "echo_ms", "total_ms"),
+)
+
+
+def line(result: Result) -> str:
+    """The line of a target when it is done."""
+    said = _what(result)
+    time = "" if result.echo is None else f", echo {milliseconds(result.echo)}"
+    return f"{result.target}: {said}{time}"
+
+
+def _what(result: Result) -> str:
+    if not result.verified:
+        return f"FAILED ({result.exit_code}, {result.stage}): {result.words}"
+    return f"verified, but {result.words}" if result.warned else "verified"
+
+
+def table(fleet: Fleet, everything: bool, width: int | None) -> Iterator[str]:
+    """The table at the end: what is wrong, the worst first; all only where that is asked for.
+
+    :param width: of the terminal, to which lines are cut; None where there is none
+    """
+    rows = [("TARGET", "CODE", "STAGE", "WHAT")]
+    for result in sorted(fleet.results, key=lambda it: it.badness):
+        if everything or result.warned or not result.verified:
+            words = result.words or f"verified, echo {milliseconds(result.echo or 0)}"
+            note = f" [{result.target.note}]" if result.target.note else ""
+            code = str(result.exit_code)
+            rows.append((str(result.target), code, result.stage or "-", _one_line(words + note)))
+    rows += [(str(target), "-", "-", "not reached") for target in fleet.not_reached]
+    if len(rows) > 1:
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        for row in rows:
+            cells = [cell.ljust(room) for cell, room in zip(row, widths, strict=False)]
+            yield _cut("  ".join([*cells, row[3]]), width)
+        yield ""
+    yield from _totals(fleet)
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _cut(text: str, width: int | None) -> str:
+    return text if width is None or len(text) <= width else f"{text[: width - 3]}..."
+
+
+def _totals(fleet: Fleet) -> Iterator[str]:
+    failed = [result for result in fleet.results if not result.verified]
+    verified = len(fleet.results) - len(failed)
+    said = f"{len(fleet.targets)} targets: {verified} verified, {len(failed)} failed"
+    if fleet.not_reached:
+        said += f", {len(fleet.not_reached)} not reached"
+    yield f"{said}, in {fleet.seconds:.1f} s"
+    for code, number in sorted(Counter(result.exit_code for result in failed).items()):
+        yield f"{number:>7}  {exit_codes.MEANINGS[code]} ({code})"
+    times = _echo_times(fleet.results)
+    if times:
+        yield (
+            f"echo: median {milliseconds(median(times))},"
+            f" p99 {milliseconds(percentile(times, 0.99))}, max {milliseconds(max(times))}"
+        )
+
+
+def _echo_times(results: Sequence[Result]) -> list[float]:
+    return [result.echo for result in results if result.echo is not None]
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
+
+
+def fleet_json(fleet: Fleet) -> str:
+    """The summary of the run as a line of JSON; every key is always there."""
+    import json
+
+    verified = sum(result.verified for result in fleet.results)
+    times = _echo_times(fleet.results)
+    codes = sorted(Counter(result.exit_code for result in fleet.results).items())
+    return json.dumps(
+        {
+            "type": "fleet",
+            "targets": len(fleet.targets),
+            "verified": verified,
+            "failed": len(fleet.results) - verified,
+            "not_reached": len(fleet.not_reached),
+            "exit_code": fleet.exit_code,
+            "exit_codes": {str(code): number for code, number in codes},
+            "concurrency": fleet.concurrency,
+            "seconds": round(fleet.seconds, 3),
+            "median_ms": _milliseconds(median(times)) if times else None,
+            "p99_ms": _milliseconds(percentile(times, 0.99)) if times else None,
+            "max_ms": _milliseconds(max(times, default=None)),
+        }
+    )
+
+
+def csv_row(result: Result) -> list[Any]:
+    """A target's line of --csv."""
+    target = result.target
+    return [
+        target.ae_title or "",
+        target.host,
+        target.port,
+        "" if target.tls is None else "yes" if target.tls else "no",
+        target.note,
+        "yes" if result.verified else "no",
+        result.exit_code,
+        result.stage,
+        result.kind,
+        result.words,
+        _milliseconds(result.echo),
+        _milliseconds(result.seconds),
+    ]
+
+
+def junit(fleet: Fleet) -> Iterator[str]:
+    """JUnit's XML, as continuous integration reads it: a test case a target."""
+    from xml.sax.saxutils import quoteattr
+
+    def attributes(**values: object) -> str:
+        return " ".join(f"{name}={quoteattr(str(value))}" for name, value in values.items())
+
+    counts = attributes(
+        name="txdicom echo",
+        tests=len(fleet.targets),
+        failures=sum(not result.verified for result in fleet.results),
+        errors=0,
+        skipped=len(fleet.not_reached),
+        time=f"{fleet.seconds:.3f}",
+    )
+    yield '<?xml version="1.0" encoding="UTF-8"?>'
+    yield f"<testsuites><testsuite {counts}>"
+    for result in fleet.results:
+        case = attributes(
+            classname="txdicom.echo", name=result.target, time=f"{result.seconds:.3f}"
+        )
+        if result.verified:
+            yield f"<testcase {case}/>"
+        else:
+            failure = attributes(type=result.kind, message=f"{result.stage}: {result.words}")
+            yield f"<testcase {case}><failure {failure}/></testcase>"
+    for target in fleet.not_reached:
+        case = attributes(classname="txdicom.echo", name=target)
+        yield f'<testcase {case}><skipped message="not reached"/></testcase>'
+    yield "</testsuite></testsuites>"

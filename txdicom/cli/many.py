@@ -1,0 +1,152 @@
+"""``txdicom echo`` for several targets: the run of a fleet, and what is told of it."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from twisted.internet.task import LoopingCall
+
+from txdicom.cli import fleet_report
+from txdicom.cli.fleet import Fleet, Result, affordable, descriptors, prepare, sockets_each
+from txdicom.cli.outcome import Outcome
+from txdicom.cli.progress import PERIOD, Progress, progress
+from txdicom.cli.target import Target
+from txdicom.cli.verify import Settings
+from txdicom.tls import TLSSettings, client_creator
+
+# What makes sense for one target at a time.
+_FOR_ONE = ("nagios", "forever", "explain", "try-titles", "probe", "diff", "save")
+
+
+def verify_many(
+    parsed: argparse.Namespace,
+    targets: Sequence[Target],
+    settings: Settings,
+    tls: TLSSettings,
+    inspect: Callable[[Outcome], None],
+) -> int:
+    """Verify them and tell what came of it. Returns the exit code.
+
+    :param inspect: called with each outcome before it is told
+    :raise ValueError: the arguments are for one target
+    :raise OSError: a file cannot be read or written
+    """
+    for option in _FOR_ONE:
+        if getattr(parsed, option.replace("-", "_"), None):
+            raise ValueError(f"--{option} is for one target")
+    with_tls = next((it for it in targets if it.tls or (it.tls is None and settings.tls)), None)
+    if with_tls is not None:
+        client_creator(tls, with_tls.host)  # what is wrong with the files is told at once
+    concurrency = _affordable(parsed.concurrency, targets)
+    with ExitStack() as stack:
+        files = _Files(stack, parsed)
+        shown = progress(len(targets), sys.stderr.isatty() and not parsed.quiet)
+        stack.callback(shown.end)
+
+        tell = _teller(parsed, shown, files)
+
+        from twisted.internet import reactor
+
+        fleet = Fleet(reactor, targets, settings, tls, concurrency, tell, inspect=inspect)
+        prepare(reactor, targets, concurrency)
+        _run(reactor, fleet, shown.draw)
+        shown.end()
+        files.finish(fleet)
+    if parsed.json:
+        print(fleet_report.fleet_json(fleet))
+    elif not parsed.quiet:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print("", *fleet_report.table(fleet, parsed.verbose, width), sep="\n")
+    return fleet.exit_code
+
+
+def _teller(
+    parsed: argparse.Namespace, shown: Progress, files: _Files
+) -> Callable[[Outcome, Result], None]:
+    """What is called with each outcome."""
+
+    def tell(outcome: Outcome, result: Result) -> None:
+        shown.add(result.verified)
+        files.add(result)
+        if parsed.json:
+            from txdicom.cli import machine
+
+            shown.print(machine.summary_json(outcome))
+        elif not parsed.quiet:
+            shown.print(fleet_report.line(result))
+
+    return tell
+
+
+class _Files:
+    """The files of results; they are opened before anything is sent."""
+
+    def __init__(self, stack: ExitStack, parsed: argparse.Namespace) -> None:
+        self._csv: Any = None
+        self._junit: Any = None
+        if parsed.csv is not None:
+            import csv
+
+            file = open(parsed.csv, "w", encoding="utf-8", newline="", buffering=1)  # noqa: SIM115
+            self._csv = csv.writer(stack.enter_context(file))
+            self._csv.writerow(fleet_report.COLUMNS)
+        if parsed.junit is not None:
+            self._junit = stack.enter_context(open(parsed.junit, "w", encoding="utf-8"))  # noqa: SIM115
+
+    def add(self, result: Result) -> None:
+        if self._csv is not None:
+            self._csv.writerow(fleet_report.csv_row(result))
+
+    def finish(self, fleet: Fleet) -> None:
+        if self._junit is not None:
+            self._junit.writelines(f"{line}\n" for line in fleet_report.junit(fleet))
+
+
+def _affordable(concurrency: int, targets: Sequence[Target]) -> int:
+    """The concurrency that there are descriptors for; warns where that is less than asked."""
+    wanted = min(concurrency, len(targets))
+    possible = affordable(wanted, sockets_each(targets), *descriptors())
+    if possible < wanted:
+        print(
+            f"warning: {possible} targets at the same time, not {wanted}:"
+            " this process may not open more files (ulimit -n)",
+            file=sys.stderr,
+        )
+    return possible
+
+
+def _run(reactor: Any, fleet: Fleet, draw: Callable[[], None]) -> None:
+    """Run the reactor until the fleet is done, or interrupted with Ctrl-C."""
+    failures: list[Any] = []
+    drawing = LoopingCall(draw)
+    drawing.clock = reactor
+
+    def begin() -> None:
+        drawing.start(PERIOD, now=False)
+        running = fleet.run()
+        running.addErrback(failures.append)
+        # Ctrl-C stops the reactor, which waits until the associations are released.
+        interrupt = reactor.addSystemEventTrigger("before", "shutdown", cancel, running)
+        running.addBoth(end, interrupt)
+
+    def cancel(running: Any) -> Any:
+        stopping.append(True)
+        running.cancel()
+        return running
+
+    def end(_: object, interrupt: Any) -> None:
+        drawing.stop()
+        if not stopping:
+            reactor.removeSystemEventTrigger(interrupt)
+            reactor.stop()
+
+    stopping: list[bool] = []
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    for failure in failures:
+        failure.raiseException()
