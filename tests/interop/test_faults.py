@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 
 from twisted.internet import reactor
@@ -162,6 +163,18 @@ class TimeOutTests(FaultsTestCase):
         error = json.loads(peer.output.splitlines()[-1])["error"]
         self.assertEqual((error["kind"], error["stage"]), ("AssociationTimeout", stage))
 
+    async def test_connect(self) -> None:
+        """Nobody answers the SYN: the listener's queue is full."""
+        with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+            listener.bind((HOST, 0))
+            listener.listen(0)
+            for waiting in (first, second):
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+            target = f"{HOST}:{listener.getsockname()[1]}"
+            await self.assert_stage("connect", target, "--timeout=0.7")
+            await self.assert_stage("connect", target, "-to", "0.7")
+
     async def test_tls(self) -> None:
         """The TLS handshake never begins, or never ends."""
         for fault in ("silence:on-connect", "tls-stall"):
@@ -182,6 +195,11 @@ class TimeOutTests(FaultsTestCase):
         await self.assert_exit(
             10, "acse_timeout", await self.serve_faults("silence:on-associate"), "-ta", "0.5"
         )
+
+    async def test_associate_over_tls(self) -> None:
+        """The same after a TLS handshake that went well: it is not the TLS."""
+        target = await self.serve_faults("silence:on-associate", tls=True)
+        await self.assert_stage("associate", target, "--tls", f"--ca={self.ca}", "--timeout=1.2")
 
     async def test_echo(self) -> None:
         """The echo is not answered, or not whole."""
