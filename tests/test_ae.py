@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from pydicom.uid import UID
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectingCancelledError, DNSLookupError, NoRouteError
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import DNSLookupError, NoRouteError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -270,15 +271,42 @@ class AssociateTests(SynchronousTestCase):
         self.assertNotIsInstance(error, NameNotResolved)
         self.assertEqual(error.stage, "connect")
 
-    def test_cancelled_endpoint(self) -> None:
-        """A cancelled connection is a cancelled association."""
-        from twisted.internet.defer import CancelledError
-
-        self.assertIsInstance(self.fails_with(ConnectingCancelledError(None)), CancelledError)
+    def test_cancelled(self) -> None:
+        """To cancel associating while it connects gives the connection up."""
         associating = self.ae.associate("127.0.0.1", 104)
         associating.cancel()
         self.failureResultOf(associating, CancelledError)
         self.assertEqual(self.ae.active_associations, [])
+
+    def test_cancelled_endpoint(self) -> None:
+        """Whatever an endpoint says when it is cancelled, as if the name did not exist for one."""
+
+        @implementer(IStreamClientEndpoint)
+        class Resolving:
+            def connect(self, protocolFactory: Any) -> Deferred[Any]:
+                return Deferred(lambda d: d.errback(DNSLookupError("cancelled")))
+
+        associating = self.ae.connect(Resolving())
+        associating.cancel()
+        self.failureResultOf(associating, CancelledError)
+        associating = self.ae.connect(Resolving())
+        self.reactor.advance(10)
+        self.failureResultOf(associating, AssociationTimeout)
+
+    def test_cancelled_too_late(self) -> None:
+        """A connection that comes all the same after it was given up is cut off."""
+        connecting: Deferred[Any] = Deferred(lambda d: d.callback(protocol))
+        protocol = mock.Mock()
+
+        @implementer(IStreamClientEndpoint)
+        class Stubborn:
+            def connect(self, protocolFactory: Any) -> Deferred[Any]:
+                return connecting
+
+        associating = self.ae.connect(Stubborn())
+        associating.cancel()
+        self.failureResultOf(associating, CancelledError)
+        protocol.transport.abortConnection.assert_called_once_with()
 
     def test_endpoint_string(self) -> None:
         """connect takes an endpoint string."""

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectingCancelledError, DNSLookupError, UnknownHostError
+from twisted.internet.error import DNSLookupError, UnknownHostError
 from twisted.internet.interfaces import (
     IAddress,
     IReactorTime,
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 
 from txdicom.association import Association
 from txdicom.errors import AssociationTimeout, ConnectionFailed, NameNotResolved
@@ -101,7 +102,7 @@ async def _connect(
     clock: IReactorTime,
     address: str,
 ) -> Any:
-    connecting: Deferred[Any] = endpoint.connect(factory)
+    connecting = _connection(endpoint, factory)
     seconds = limits.connection_timeout
     if seconds is not None:
 
@@ -113,15 +114,36 @@ async def _connect(
         connecting.addTimeout(seconds, clock, expired)
     try:
         await connecting
-    except (CancelledError, ConnectingCancelledError):
-        raise CancelledError() from None
-    except AssociationTimeout:
+    except (CancelledError, AssociationTimeout):
         raise
     except (DNSLookupError, UnknownHostError) as error:
         raise NameNotResolved(address, _words(error)) from None
     except Exception as error:
         raise ConnectionFailed(address, _words(error)) from error
     return await factory.requesting.established
+
+
+def _connection(endpoint: IStreamClientEndpoint, factory: ClientFactory) -> Deferred[Any]:
+    """The endpoint's connection, which ends with CancelledError when it is cancelled.
+
+    Endpoints end with many things then; while a name is resolved, as if there were no such name.
+    """
+    connecting: Deferred[Any] = endpoint.connect(factory)
+    cancelled: list[bool] = []
+
+    def cancel(_: Deferred[Any]) -> None:
+        cancelled.append(True)
+        connecting.cancel()
+
+    def ended(result: Any) -> None:
+        if not cancelled:
+            waiting.callback(result)
+        elif not isinstance(result, Failure):
+            result.transport.abortConnection()  # it was too late to give it up
+
+    waiting: Deferred[Any] = Deferred(cancel)
+    connecting.addBoth(ended)
+    return waiting
 
 
 def _words(error: Exception) -> str:
