@@ -73,7 +73,8 @@ class FleetTests(SynchronousTestCase):
         self.peers = Peers()
         self.targets = [Target(f"h{n}", 104) for n in range(number)]
         arguments = {"settings": Settings(), "verification": self.peers, **arguments}
-        return Fleet(Clock(), self.targets, **arguments)
+        self.clock = Clock()
+        return Fleet(self.clock, self.targets, **arguments)
 
     def test_bounded(self) -> None:
         """No more targets are under way than asked for; the next begins when one has ended."""
@@ -100,6 +101,17 @@ class FleetTests(SynchronousTestCase):
         fleet.run()
         self.peers.end("h1", verified(self.targets[1]))
         self.assertEqual(told, [("h1", True)])
+
+    def test_times(self) -> None:
+        """Each target is timed from its own beginning, and the run from the first one's."""
+        fleet = self.fleet(2, concurrency=1)
+        running = fleet.run()
+        for host, seconds in (("h0", 3), ("h1", 2)):
+            self.clock.advance(seconds)
+            self.peers.end(host, verified(self.targets[int(host[1:])]))
+        self.successResultOf(running)
+        self.assertEqual([result.seconds for result in fleet.results], [3, 2])
+        self.assertEqual(fleet.seconds, 5)
 
     def test_many_at_once(self) -> None:
         """Thousands that end at once make no deep stack, and what is kept of each is small."""
@@ -206,7 +218,7 @@ def a_fleet() -> Fleet:
     outcomes[3].error = errors.AssociationRejected(1, 1, 7)
     outcomes[3].echoes.clear()
     outcomes[4].echoes[0].status = 0x0122
-    fleet.results += map(result_of, outcomes)
+    fleet.results += [result_of(outcome, 0.25) for outcome in outcomes]
     fleet.interrupted, fleet.seconds = True, 1.5
     return fleet
 
@@ -229,10 +241,11 @@ class ReportTests(SynchronousTestCase):
         self.assertNotIn("fine:104", "\n".join(lines))
 
     def test_width(self) -> None:
-        """On a terminal no line of the table is wider than it; peers' escapes never arrive."""
+        """On a terminal the table is not wider than it, and whole; peers' escapes never arrive."""
         lines = list(fleet_report.table(a_fleet(), True, 60))
         rows = lines[: lines.index("")]
-        self.assertEqual(max(map(len, rows)), 60)
+        self.assertLessEqual(max(map(len, rows)), 60)
+        self.assertIn("<ward> & co]", " ".join(" ".join(rows).split()))
         self.assertNotIn("\x1b", "".join(lines))
 
     def test_lines(self) -> None:

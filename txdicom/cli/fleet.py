@@ -12,7 +12,7 @@ from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 
 from txdicom.cli import exit_codes
-from txdicom.cli.outcome import STAGES, Outcome
+from txdicom.cli.outcome import Outcome
 from txdicom.cli.target import Target
 from txdicom.cli.verify import Settings, Verification
 from txdicom.dimse.status import status_words
@@ -36,7 +36,7 @@ class Result:
 
     :ivar stage: where it failed, empty if it did not
     :ivar words: what failed or what is warned of, in a sentence, or the status
-    :ivar seconds: of all stages together
+    :ivar seconds: from its beginning to its end
     :ivar echo: seconds of an echo, the median of several; None if none was answered
     """
 
@@ -62,8 +62,8 @@ class Result:
         return (0, at, self.exit_code, str(self.target))
 
 
-def result_of(outcome: Outcome) -> Result:
-    """What is to be kept of an outcome."""
+def result_of(outcome: Outcome, seconds: float) -> Result:
+    """What is to be kept of an outcome, that took so long."""
     times = [echo.seconds for echo in outcome.answered if echo.seconds is not None]
     kind = stage = ""
     words = ["; ".join(outcome.warnings)] if outcome.warnings else []
@@ -80,7 +80,7 @@ def result_of(outcome: Outcome) -> Result:
         kind,
         stage,
         printable("; ".join(words), 400),
-        sum(outcome.seconds.get(stage, 0.0) for stage in STAGES) + sum(times),
+        seconds,
         median(times) if times else None,
         bool(outcome.warnings),
     )
@@ -169,15 +169,15 @@ class Fleet:
         verification = self._verification(self._reactor, target, self._settings[target.tls])
         running = verification.run()
         self._running[running] = None
-        running.addCallback(self._done)
+        running.addCallback(self._done, self._reactor.seconds())
         running.addErrback(self._failed)
         running.addBoth(self._ended, running)
 
-    def _done(self, outcome: Outcome) -> None:
+    def _done(self, outcome: Outcome, began: float) -> None:
         if self.interrupted and outcome.error is None and not outcome.answered:
             return  # it was not given the time
         self._inspect(outcome)
-        result = result_of(outcome)
+        result = result_of(outcome, self._reactor.seconds() - began)
         self.results.append(result)
         self._on_outcome(outcome, result)
 

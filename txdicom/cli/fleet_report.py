@@ -17,6 +17,9 @@ COLUMNS = (
     *("message", "echo_ms", "total_ms"),
 )
 
+# Characters of the last column that a narrow terminal has to have room for.
+_LEAST_ROOM = 20
+
 
 def line(result: Result) -> str:
     """The line of a target when it is done."""
@@ -34,7 +37,7 @@ def _what(result: Result) -> str:
 def table(fleet: Fleet, everything: bool, width: int | None) -> Iterator[str]:
     """The table at the end: what is wrong, the worst first; all only where that is asked for.
 
-    :param width: of the terminal, to which lines are cut; None where there is none
+    :param width: of the terminal, for which rows are wrapped; None where there is none
     """
     rows = [("TARGET", "CODE", "STAGE", "WHAT")]
     for result in sorted(fleet.results, key=lambda it: it.badness):
@@ -48,7 +51,7 @@ def table(fleet: Fleet, everything: bool, width: int | None) -> Iterator[str]:
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         for row in rows:
             cells = [cell.ljust(room) for cell, room in zip(row, widths, strict=False)]
-            yield _cut("  ".join([*cells, row[3]]), width)
+            yield from _wrapped("  ".join([*cells, ""]), row[3], width)
         yield ""
     yield from _totals(fleet)
 
@@ -57,8 +60,15 @@ def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _cut(text: str, width: int | None) -> str:
-    return text if width is None or len(text) <= width else f"{text[: width - 3]}..."
+def _wrapped(start: str, text: str, width: int | None) -> list[str]:
+    """A row, its last cell in as many lines as it needs."""
+    if width is None or len(start) + len(text) <= width:
+        return [start + text]
+    from textwrap import wrap
+
+    room = max(width - len(start), _LEAST_ROOM)
+    first, *others = wrap(text, room) or [""]
+    return [start + first, *(" " * len(start) + more for more in others)]
 
 
 def _totals(fleet: Fleet) -> Iterator[str]:

@@ -30,8 +30,8 @@ class Progress:
         """Show how far it is."""
 
     def print(self, line: str) -> None:
-        """Print a line of the result, above what is shown."""
-        print(line)
+        """Print a line of the result at once, above what is shown."""
+        print(line, flush=True)
 
     def end(self) -> None:
         """Show nothing any more."""
@@ -49,7 +49,7 @@ class Counter(Progress):
 
     def print(self, line: str) -> None:
         self.end()
-        print(line, flush=True)
+        super().print(line)
 
     def end(self) -> None:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
@@ -88,7 +88,7 @@ class Bar(Progress):
         if sys.stdout.isatty():
             self._shown.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(line)
+            super().print(line)
 
     def end(self) -> None:
         self._shown.stop()
