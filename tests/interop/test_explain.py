@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
+import stat
 import sys
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -13,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import SkipTest
 
 from tests.interop.peers import HOST, PATIENCE, InteropTestCase, dcmtk, free_port, poll
 from txdicom import evt
@@ -125,6 +129,26 @@ class PlainTests(ExplainTestCase):
         """A port on which nothing listens is said to be one."""
         self.assertEqual((await self.explained(free_port())).case, "refused")
 
+    async def test_filtered(self) -> None:
+        """A SYN that nobody answers is told from a refusal, and is at the stage connect."""
+        with contextlib.ExitStack() as sockets:
+            # Linux drops the SYNs to a listener whose backlog is full.
+            full = sockets.enter_context(socket.socket())
+            full.bind((HOST, 0))
+            full.listen(0)
+            port = full.getsockname()[1]
+            for _ in range(4):
+                filling = sockets.enter_context(socket.socket())
+                filling.setblocking(False)
+                filling.connect_ex((HOST, port))
+            outcome = await self.outcome(port, SHORT)
+        if "connect" in outcome.seconds:
+            raise SkipTest("this system accepts more connections than the backlog")
+        explanation = explain(outcome)
+        assert explanation is not None
+        self.assertEqual((explanation.case, explanation.stage), ("filtered", "connect"))
+        self.assertEqual(outcome.exit_code, 10)
+
     async def test_titles(self) -> None:
         """Of the titles that are tried, the one that the peer answers to is named."""
         ae = self.ae()
@@ -148,13 +172,44 @@ class PlainTests(ExplainTestCase):
         ae = self.ae()
         ae.require_called_aet = True
         port = await ae.start_server((HOST, 0), block=False)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        address = f"{HOST}:{port.getHost().port}"
-        command = ["-m", "txdicom", "echo", address, "--explain", "--try-titles=NO,TXDICOM"]
-        out, err, code = await getProcessOutputAndValue(sys.executable, command, environment)
-        self.assertEqual((code, err), (6, b""))
-        self.assertIn(b"called AE title TXDICOM: accepted", out)
-        self.assertIn(b"Usually means: The peer does not answer to the title ANY-SCP.", out)
+        out, err, code = await self.command(
+            "echo", f"{HOST}:{port.getHost().port}", "--explain", "--try-titles=NO,TXDICOM"
+        )
+        self.assertEqual((code, err), (6, ""))
+        self.assertIn("called AE title TXDICOM: accepted", out)
+        self.assertIn("Usually means: The peer does not answer to the title ANY-SCP.", out)
+
+    async def test_exchange(self) -> None:
+        """-d shows the ladder without the passcode; what --save keeps is explained later."""
+        port = await self.faulty("wrong-message-id")
+        path = os.path.join(self.directory(), "exchange")
+        _, err, code = await self.command(
+            "echo",
+            f"{HOST}:{port}",
+            "-d",
+            "--save",
+            path,
+            "--user=someone",
+            TXDICOM_PASSWORD="s3cret",
+        )
+        self.assertEqual(code, 11)
+        self.assertRegex(err, r"\|<- C-ECHO-RSP -+\|  to message ")
+        self.assertNotIn("s3cret", err)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        out, err, code = await self.command("explain", path)
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("The peer answered another message", out)
+        self.assertNotIn("s3cret", out)
+
+    async def command(self, *argv: str, **environment: str) -> tuple[str, str, int]:
+        """Run ``python -m txdicom``. Returns what it printed, and its exit code."""
+        path = os.pathsep.join(p for p in sys.path if p)
+        out, err, code = await getProcessOutputAndValue(
+            sys.executable,
+            ["-m", "txdicom", *argv],
+            {**os.environ, "PYTHONPATH": path, **environment},
+        )
+        return out.decode(), err.decode(), code
 
 
 class TLSTests(ExplainTestCase):
@@ -217,6 +272,16 @@ class TLSTests(ExplainTestCase):
         authority = ssl.Certificate.loadPEM(self.authority.cert_pem.bytes())
         port = await self.serve(self.authority.issue_cert(HOST), authority)
         self.assertEqual(await self.case(port), "client-certificate-wanted")
+
+    async def test_silent_after_handshake(self) -> None:
+        """Silence after the handshake is not one of TLS."""
+        issued = self.authority.issue_cert(HOST)
+        certificate = ssl.PrivateCertificate.loadPEM(issued.private_key_and_cert_chain_pem.bytes())
+        port = await SSL4ServerEndpoint(reactor, 0, certificate.options(), interface=HOST).listen(
+            Factory.forProtocol(Protocol)
+        )
+        self.addCleanup(port.stopListening)
+        self.assertEqual(await self.case(port.getHost().port, SHORT), "associate-timeout")
 
     async def test_no_tls(self) -> None:
         """A peer that does not speak TLS is told from one that does and refuses."""

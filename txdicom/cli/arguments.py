@@ -108,7 +108,20 @@ def parser() -> argparse.ArgumentParser:
     _add_times(echo)
     _add_tls(echo)
     _add_output(echo)
+    _add_explain(commands)
     return top
+
+
+def _add_explain(commands: Any) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="explain an exchange that was kept",
+        description="Print an exchange as a ladder, and what went wrong in it.",
+        epilog="exit codes:\n   0  the exchange was read\n   2  it was not, or wrong arguments",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    explain.add_argument("file", metavar="FILE", help="a file that txdicom echo --save wrote")
+    explain.add_argument("-v", "--verbose", action="store_true", help="every PDU in words, too")
 
 
 def _add_many(echo: argparse.ArgumentParser) -> None:
@@ -206,7 +219,7 @@ def _add_output(echo: argparse.ArgumentParser) -> None:
     group = echo.add_argument_group("output")
     group.add_argument("-v", "--verbose", action="store_true", help="more about the peer")
     group.add_argument("-q", "--quiet", action="store_true", help="nothing; the exit code tells")
-    group.add_argument("-d", "--debug", action="store_true", help="every PDU in words")
+    group.add_argument("-d", "--debug", action="store_true", help="PDUs in words, and a ladder")
     group.add_argument(
         "--explain",
         action="store_true",
@@ -218,6 +231,12 @@ def _add_output(echo: argparse.ArgumentParser) -> None:
         metavar="A,B,C",
         help="if a title is rejected: --explain, and which of these is accepted in its place;"
         " each has the whole --timeout, the exit code stays",
+    )
+    group.add_argument(
+        "--save",
+        metavar="FILE",
+        help="keep the exchange, for txdicom explain; the bytes of --user and its passcode are in"
+        " it too, so only the owner may read the file",
     )
     group.add_argument("--json", action="store_true", help="an object a line: echoes, summary")
     group.add_argument("--nagios", action="store_true", help="as a monitoring plugin: 0 to 3")

@@ -18,6 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code."""
     parser = arguments.parser()
     parsed = parser.parse_args(argv)
+    if parsed.command == "explain":
+        return _explain_file(parsed)
     try:
         return _echo(parsed)
     except (OSError, ValueError, RuntimeError) as error:
@@ -33,6 +35,8 @@ def _echo(parsed: argparse.Namespace) -> int:
 
         debug_logger()
     if parsed.targets or len(targets) > 1:
+        if parsed.explain or parsed.try_titles or parsed.save:
+            raise ValueError("--explain, --try-titles and --save are for one target")
         from txdicom.cli.many import verify_many
 
         tls = arguments.tls_settings(parsed)
@@ -47,28 +51,33 @@ def _echo(parsed: argparse.Namespace) -> int:
         client_creator(settings.tls, target.host)  # what is wrong with the files is told at once
     if not (target.port_given or parsed.quiet or parsed.json or parsed.nagios):
         print(f"port {DEFAULT_PORT}, since none was given", flush=True)
-    outcome = _run(target, settings, _printer(parsed), _further(parsed))
+    exchange = _recording(parsed)
+    outcome = _run(target, settings, _printer(parsed), _further(parsed), exchange)
     _warn_of_expiry(outcome, parsed.warn_expiry)
     if parsed.nagios:
         state, line = machine.nagios(outcome, parsed.warning, parsed.critical)
         print(line)
         return state
+    if exchange is not None:
+        exchange.finish(target, parsed.debug)
     _print_summary(parsed, outcome)
     return outcome.exit_code
 
 
-def _run(target: Any, settings: Any, on_echo: Any, titles: Any) -> Outcome:
+def _run(target: Any, settings: Any, on_echo: Any, titles: Any, exchange: Any) -> Outcome:
     """Run the reactor until the verification is done, or interrupted.
 
     :param titles: AE titles to try in the place of one that is rejected; with None nothing further
         is looked at when it has failed
+    :param exchange: what records the exchange, or None
     """
     from twisted.internet import reactor
 
     from txdicom.cli.verify import Verification
 
     the_reactor: Any = reactor
-    verification = Verification(the_reactor, target, settings, on_echo)
+    handlers = exchange.handlers if exchange is not None else ()
+    verification = Verification(the_reactor, target, settings, on_echo, handlers)
     failures: list[Any] = []
 
     def begin() -> None:
@@ -96,6 +105,27 @@ def _run(target: Any, settings: Any, on_echo: Any, titles: Any) -> Outcome:
     for failure in failures:
         failure.raiseException()
     return verification.outcome
+
+
+def _recording(parsed: argparse.Namespace) -> Any:
+    """What records the exchange, if it is to be shown or kept."""
+    if not (parsed.debug or parsed.save):
+        return None
+    from txdicom.cli.recording import Recording
+
+    return Recording(parsed.save)
+
+
+def _explain_file(parsed: argparse.Namespace) -> int:
+    from txdicom.cli.reading import report
+
+    try:
+        for line in report(parsed.file, parsed.verbose):
+            print(line)
+    except (OSError, ValueError) as error:
+        print(f"txdicom explain: {error}", file=sys.stderr)
+        return exit_codes.USAGE
+    return exit_codes.VERIFIED
 
 
 def _look_further(outcome: Outcome, *how: Any) -> Any:

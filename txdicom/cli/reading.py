@@ -1,0 +1,162 @@
+"""``txdicom explain FILE``: an exchange that was kept, as a ladder, and what went wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from txdicom.cli import exchange
+from txdicom.cli.exchange import Line, Step
+from txdicom.cli.explain import explanation_lines
+from txdicom.cli.outcome import Echo, Outcome
+from txdicom.cli.target import Target
+from txdicom.dimse.command import C_ECHO_RQ, RESPONSE
+from txdicom.errors import (
+    AssociationAborted,
+    AssociationError,
+    AssociationRejected,
+    NoAcceptedContext,
+    ProtocolViolation,
+)
+from txdicom.titles import significant
+from txdicom.upperlayer.pdu import (
+    Abort,
+    AssociateAC,
+    AssociateRJ,
+    AssociateRQ,
+    ReleaseRP,
+    ReleaseRQ,
+)
+from txdicom.upperlayer.user_information import (
+    AsynchronousOperationsWindow,
+    UserIdentityRQ,
+)
+
+
+class _Story:
+    """What an exchange comes to, told step by step."""
+
+    def __init__(self) -> None:
+        self.outcome = Outcome(Target("HOST"), "?", "?")
+        self._began: float | None = None
+        self._sent: dict[int, tuple[Echo, float | None]] = {}
+        self._associated = False
+        self._waiting_for = ""
+        self._proposed: dict[int, str] = {}
+
+    def tell(self, step: Step) -> None:
+        """The next step; after a failure nothing more is of interest."""
+        if self.outcome.error is not None:
+            return
+        if step.problem is not None:
+            self._fail(step.problem)
+        elif step.line.by_requestor:
+            self._requestor(step)
+        else:
+            self._acceptor(step)
+
+    def end(self) -> Outcome:
+        """There is nothing more."""
+        if self.outcome.error is None and self._waiting_for:
+            error = AssociationError(f"the exchange ends without an answer to {self._waiting_for}")
+            self._fail(error)
+        return self.outcome
+
+    def _fail(self, error: AssociationError) -> None:
+        if type(error).stage == "associate":
+            error.stage = "echo" if self._associated else "associate"
+        self.outcome.error = error
+
+    def _requestor(self, step: Step) -> None:
+        outcome, pdu, message = self.outcome, step.pdu, step.message
+        if isinstance(pdu, AssociateRQ):
+            outcome.called_ae_title = significant(pdu.called_ae_title)
+            outcome.calling_ae_title = significant(pdu.calling_ae_title)
+            kinds = {type(item) for item in pdu.user_information}
+            outcome.identity_proposed = UserIdentityRQ in kinds
+            outcome.window_proposed = AsynchronousOperationsWindow in kinds
+            self._proposed = {c.context_id: c.abstract_syntax for c in pdu.presentation_contexts}
+            self._began, self._waiting_for = step.line.ms, "the A-ASSOCIATE-RQ"
+        elif message is not None and message.command.get("CommandField") == C_ECHO_RQ:
+            echo = Echo(len(outcome.echoes) + 1, message.command.get("MessageID", 0))
+            outcome.echoes.append(echo)
+            self._sent[echo.message_id] = (echo, step.line.ms)
+            self._waiting_for = "the C-ECHO-RQ"
+        elif isinstance(pdu, ReleaseRQ):
+            self._waiting_for = "the A-RELEASE-RQ"
+        elif isinstance(pdu, Abort):
+            if self._waiting_for:
+                by = f"before an answer to {self._waiting_for}"
+                self._fail(AssociationAborted(pdu.source, pdu.reason, "local", by))
+            self._waiting_for = ""
+
+    def _acceptor(self, step: Step) -> None:
+        outcome, pdu = self.outcome, step.pdu
+        if isinstance(pdu, AssociateAC):
+            self._waiting_for = ""
+            self._associated = True
+            if step.line.ms is not None:
+                outcome.seconds["associate"] = _since(self._began, step.line.ms)
+            if not exchange.accepted(pdu):
+                self._fail(NoAcceptedContext(None, self._results(pdu)))
+        elif isinstance(pdu, AssociateRJ):
+            self._fail(AssociationRejected(pdu.result, pdu.source, pdu.reason))
+        elif isinstance(pdu, Abort):
+            self._fail(AssociationAborted(pdu.source, pdu.reason, "peer"))
+        elif isinstance(pdu, ReleaseRP):
+            self._waiting_for = ""
+        elif step.message is not None:
+            self._response(step)
+
+    def _results(self, pdu: AssociateAC) -> list[tuple[str, int]]:
+        return [
+            (self._proposed.get(context.context_id, "?"), context.result)
+            for context in pdu.presentation_contexts
+        ]
+
+    def _response(self, step: Step) -> None:
+        assert step.message is not None  # the caller looked
+        command = step.message.command
+        if command.get("CommandField") != C_ECHO_RQ | RESPONSE:
+            return
+        self.outcome.last_response = command
+        message_id = command.get("MessageIDBeingRespondedTo", -1)
+        if message_id not in self._sent:
+            text = f"C-ECHO-RSP to message ID {message_id}, which is not outstanding"
+            self._fail(ProtocolViolation(text))
+            return
+        if command.get("Status") is None:
+            self._fail(ProtocolViolation("C-ECHO-RSP without a status"))
+            return
+        echo, sent = self._sent.pop(message_id)
+        echo.status = command["Status"]
+        echo.error_comment = command.get("ErrorComment")
+        echo.seconds = _since(sent, step.line.ms)
+        if not self._sent:
+            self._waiting_for = ""
+
+
+def _since(began: float | None, ended: float | None) -> float:
+    return 0.0 if began is None or ended is None else max(0.0, (ended - began) / 1000)
+
+
+def outcome_of(lines: Iterable[Line]) -> Outcome:
+    """What an exchange comes to."""
+    story = _Story()
+    for step in exchange.steps(lines):
+        story.tell(step)
+    return story.end()
+
+
+def report(path: str, verbose: bool) -> Iterator[str]:
+    """What there is to say about the exchange in a file.
+
+    :param verbose: each PDU in words too
+    :raise OSError: the file cannot be read
+    :raise ValueError: there is no exchange in it
+    """
+    lines = exchange.read(path)
+    if verbose:
+        yield from exchange.in_words(lines)
+    yield from exchange.ladder(lines)
+    explanation = list(explanation_lines(outcome_of(lines)))
+    yield from explanation or ["", "Nothing that went wrong is to be seen in this exchange."]

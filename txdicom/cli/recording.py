@@ -1,0 +1,36 @@
+"""``-d`` and ``--save``: the exchange of one run, shown as a ladder and kept in a file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from txdicom.cli import exchange
+from txdicom.cli.target import Target
+
+
+class Recording:
+    """Records the exchange of one run.
+
+    :param path: the file to keep it in, or None
+    :raise OSError: the file cannot be created
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._exchange = exchange.Exchange(time.monotonic)
+        # It is created first, so that nothing is sent when it cannot be.
+        self._file = None if path is None else exchange.create(path)
+
+    @property
+    def handlers(self) -> tuple[Any, ...]:
+        """The event handlers that record."""
+        return self._exchange.handlers
+
+    def finish(self, target: Target, show: bool) -> None:
+        """Keep it, and print the ladder, where the log of ``-d`` is printed."""
+        if self._file is not None:
+            exchange.save(self._file, self._exchange, str(target))
+        if show:
+            for line in exchange.ladder(self._exchange.lines, self._exchange.left_out):
+                print(line, file=sys.stderr)
