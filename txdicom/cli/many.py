@@ -20,7 +20,7 @@ from txdicom.cli.verify import Settings
 from txdicom.tls import TLSSettings, client_creator
 
 # What makes sense for one target at a time.
-_FOR_ONE = ("nagios", "forever", "explain", "try-titles", "probe", "diff", "save")
+_FOR_ONE = ("nagios", "forever")
 
 
 def verify_many(
@@ -37,7 +37,7 @@ def verify_many(
     :raise OSError: a file cannot be read or written
     """
     for option in _FOR_ONE:
-        if getattr(parsed, option.replace("-", "_"), None):
+        if getattr(parsed, option):
             raise ValueError(f"--{option} is for one target")
     with_tls = next((it for it in targets if it.tls or (it.tls is None and settings.tls)), None)
     if with_tls is not None:
@@ -45,7 +45,8 @@ def verify_many(
     concurrency = _affordable(parsed.concurrency, targets)
     with ExitStack() as stack:
         files = _Files(stack, parsed)
-        shown = progress(len(targets), sys.stderr.isatty() and not parsed.quiet)
+        is_seen = sys.stderr.isatty() and not (parsed.quiet or parsed.debug)
+        shown = progress(len(targets), is_seen)
         stack.callback(shown.end)
 
         tell = _teller(parsed, shown, files)
