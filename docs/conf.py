@@ -12,6 +12,7 @@ html_theme = "furo"
 html_title = f"txdicom {release}"
 html_show_copyright = False
 exclude_patterns = ["_build"]
+man_pages = [("man/txdicom", "txdicom", "ask DICOM nodes whether they answer", [], 1)]
 extensions = ["pydoctor.sphinx_ext.build_apidocs", "sphinx.ext.doctest"]
 
 # autodoc cannot document zope interfaces; pydoctor can. It takes the place of api/index.rst.
