@@ -1,0 +1,1 @@
+"""Fuzzing of what decodes and of what is driven by a peer's bytes; see README.rst."""
