@@ -29,7 +29,7 @@ from txdicom.upperlayer.machine import UpperLayer
 from txdicom.upperlayer.table import State
 
 #: The limits of the assembler, so low that inputs reach them: bytes, fragments, bytes.
-MAX_COMMAND, MAX_FRAGMENTS, MAX_DATA_SET = 256, 8, 64
+MAX_COMMAND, MAX_FRAGMENTS, MAX_DATA_SET = 256, 16, 64
 
 _LIMITS = Limits()
 _LONGEST_PDU = 6 + max(_LIMITS.max_associate_length, _LIMITS.max_pdu)

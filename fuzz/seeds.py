@@ -29,6 +29,20 @@ def _streams(association: list[tuple[bool, bytes]]) -> Iterator[tuple[bool, byte
         yield requestor, b"".join(data for mine, data in association if mine is requestor)
 
 
+def _prefixed(value: bytes) -> bytes:
+    return len(value).to_bytes(2, "big") + value
+
+
+def _cut(value: bytes) -> Iterator[bytes]:
+    """A field with one fragment, as fields with fragments of 10 bytes."""
+    context_id, control, data = value[4], value[5], value[6:]
+    for at in range(0, len(data), 10):
+        part = data[at : at + 10]
+        last = 2 if at + 10 >= len(data) else 0
+        head = (len(part) + 2).to_bytes(4, "big") + bytes((context_id, control & 1 | last))
+        yield head + part
+
+
 def of(target: str) -> set[bytes]:
     """The seeds of a target."""
     found: set[bytes] = set()
@@ -39,7 +53,8 @@ def of(target: str) -> set[bytes]:
         elif target == "command":
             found.update(value[6:] for value in values)
         elif target == "assembler":
-            found.add(b"".join(len(value).to_bytes(2, "big") + value for value in values))
+            found.add(b"".join(map(_prefixed, values)))
+            found.add(b"".join(_prefixed(part) for value in values for part in _cut(value)))
         for by_requestor, stream in _streams(association):
             # Who reads what a requestor sends is an acceptor.
             reader = 0 if by_requestor else 1
