@@ -115,12 +115,16 @@ def parser() -> argparse.ArgumentParser:
 def _add_explain(commands: Any) -> None:
     explain = commands.add_parser(
         "explain",
-        help="explain an exchange that was kept",
-        description="Print an exchange as a ladder, and what went wrong in it.",
+        help="explain an exchange that was kept, or a capture",
+        description="Print exchanges as ladders, and what went wrong in them.",
         epilog="exit codes:\n   0  the exchange was read\n   2  it was not, or wrong arguments",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    explain.add_argument("file", metavar="FILE", help="a file that txdicom echo --save wrote")
+    explain.add_argument(
+        "file",
+        metavar="FILE",
+        help="what txdicom echo --save wrote, or a pcap file (tcpdump; Wireshark: save as pcap)",
+    )
     explain.add_argument("-v", "--verbose", action="store_true", help="every PDU in words, too")
 
 

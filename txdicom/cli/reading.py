@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from txdicom.cli import exchange
+from twisted.internet.error import ConnectionRefusedError
+
+from txdicom.cli import exchange, pcap
 from txdicom.cli.exchange import Line, Step
 from txdicom.cli.explain import explanation_lines
 from txdicom.cli.outcome import Echo, Outcome
@@ -14,6 +16,8 @@ from txdicom.errors import (
     AssociationAborted,
     AssociationError,
     AssociationRejected,
+    AssociationTimeout,
+    ConnectionFailed,
     NoAcceptedContext,
     ProtocolViolation,
 )
@@ -31,12 +35,15 @@ from txdicom.upperlayer.user_information import (
     UserIdentityRQ,
 )
 
+#: How many connections of a capture are shown.
+MOST_SHOWN = 20
+
 
 class _Story:
     """What an exchange comes to, told step by step."""
 
-    def __init__(self) -> None:
-        self.outcome = Outcome(Target("HOST"), "?", "?")
+    def __init__(self, target: Target) -> None:
+        self.outcome = Outcome(target, "?", "?")
         self._began: float | None = None
         self._sent: dict[int, tuple[Echo, float | None]] = {}
         self._associated = False
@@ -54,11 +61,17 @@ class _Story:
         else:
             self._acceptor(step)
 
-    def end(self) -> Outcome:
-        """There is nothing more."""
+    def end(self, closed: bool) -> Outcome:
+        """There is nothing more.
+
+        :param closed: whether the acceptor closed the connection
+        """
         if self.outcome.error is None and self._waiting_for:
-            error = AssociationError(f"the exchange ends without an answer to {self._waiting_for}")
-            self._fail(error)
+            what = f"without an answer to {self._waiting_for}"
+            if closed:
+                self._fail(AssociationAborted(2, 0, "connection", what))
+            else:
+                self._fail(AssociationError(f"the exchange ends {what}"))
         return self.outcome
 
     def _fail(self, error: AssociationError) -> None:
@@ -139,24 +152,73 @@ def _since(began: float | None, ended: float | None) -> float:
     return 0.0 if began is None or ended is None else max(0.0, (ended - began) / 1000)
 
 
-def outcome_of(lines: Iterable[Line]) -> Outcome:
-    """What an exchange comes to."""
-    story = _Story()
+def outcome_of(
+    lines: Iterable[Line], target: Target | None = None, closed: bool = False
+) -> Outcome:
+    """What an exchange comes to.
+
+    :param closed: whether the acceptor is known to have closed the connection
+    """
+    story = _Story(target or Target("HOST"))
     for step in exchange.steps(lines):
         story.tell(step)
-    return story.end()
+    return story.end(closed)
 
 
 def report(path: str, verbose: bool) -> Iterator[str]:
-    """What there is to say about the exchange in a file.
+    """What there is to say about a file: an exchange that was kept, or a capture.
 
     :param verbose: each PDU in words too
     :raise OSError: the file cannot be read
     :raise ValueError: there is no exchange in it
     """
+    with open(path, "rb") as file:
+        start = file.read(4)
+        if pcap.is_capture(start):
+            file.seek(0)
+            yield from _captured(pcap.connections(file), verbose)
+            return
     lines = exchange.read(path)
+    yield from _exchanged(lines, outcome_of(lines), verbose)
+
+
+def _exchanged(lines: list[Line], outcome: Outcome, verbose: bool) -> Iterator[str]:
+    """The report on one exchange."""
     if verbose:
         yield from exchange.in_words(lines)
-    yield from exchange.ladder(lines)
-    explanation = list(explanation_lines(outcome_of(lines)))
+    if lines:
+        yield from exchange.ladder(lines)
+    elif outcome.error is None:
+        yield "No PDU, nor anything in the place of one, is to be seen in it."
+        return
+    explanation = list(explanation_lines(outcome))
     yield from explanation or ["", "Nothing that went wrong is to be seen in this exchange."]
+
+
+def _captured(found: list[pcap.Connection], verbose: bool) -> Iterator[str]:
+    """The report on a capture: the DICOM in it, or, where there is none, what else there is."""
+    if not found:
+        raise ValueError("there is no TCP connection in the capture")
+    dicom = [one for one in found if one.lines and one.lines[0].data[:2] == b"\x01\x00"]
+    shown = (dicom or found)[:MOST_SHOWN]
+    for one in shown:
+        client, server = Target(*one.client), Target(*one.server)
+        yield f"{client} to {server}, {one.seconds:.3f} s"
+        if one.lines and one.lines[0].data[:2] == b"\x16\x03":
+            yield "It is encrypted by TLS, so no more is to be seen."
+        else:
+            yield from _exchanged(one.lines, _captured_outcome(one, server), verbose)
+        yield ""
+    if len(found) > len(shown):
+        yield f"Other TCP connections in the capture, not shown: {len(found) - len(shown)}."
+
+
+def _captured_outcome(one: pcap.Connection, server: Target) -> Outcome:
+    outcome = outcome_of(one.lines, server, one.closed)
+    if one.asked and not one.answered:
+        outcome.error = AssociationTimeout("capture", round(one.seconds, 3), "answer to the SYN")
+        outcome.error.stage = "connect"
+    elif one.refused:
+        outcome.error = ConnectionFailed(str(server), "it was reset")
+        outcome.error.__cause__ = ConnectionRefusedError()
+    return outcome
