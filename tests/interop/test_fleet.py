@@ -90,6 +90,17 @@ class FleetTests(TestCase):
         (suite,) = ElementTree.parse(junit_path).getroot()
         self.assertEqual((suite.get("tests"), suite.get("failures")), ("32", "24"))
 
+    async def test_tls(self) -> None:
+        """A roster says which targets have TLS: here a plain server is asked with and without."""
+        port = await self.serve()
+        roster = f"host,port,tls\n127.0.0.1,{port},yes\n127.0.0.1,{port},no\n".encode()
+        out, _, code = await self.run_echo(
+            "--targets", "-", "--json", "--tls-insecure", "--timeout=5", stdin=roster
+        )
+        self.assertEqual(code, 12)
+        fleet = json.loads(out.splitlines()[-1])
+        self.assertEqual(fleet["exit_codes"], {"0": 1, "5": 1})
+
     async def test_bad_roster(self) -> None:
         """Bad lines are exit code 2 with file, line and reason, and nothing is sent."""
         port = await self.serve()
