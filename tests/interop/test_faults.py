@@ -9,7 +9,7 @@ import sys
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 
-from tests.interop.peers import HOST, TWISTD, Peer, dcmtk, free_port
+from tests.interop.peers import HOST, TWISTD, Peer, dcmtk, free_port, script
 from tests.interop.test_tls import TLSTestCase
 from txdicom.testing import FaultyFactory
 
@@ -162,6 +162,19 @@ class TimeOutTests(FaultsTestCase):
         peer = await self.assert_exit(10, "", target, "--json", *options)
         error = json.loads(peer.output.splitlines()[-1])["error"]
         self.assertEqual((error["kind"], error["stage"]), ("AssociationTimeout", stage))
+
+    async def test_resolve(self) -> None:
+        """The name server does not answer: it ends in time all the same, in a fleet too."""
+        one, other = "pacs.example:104", "other.example:104"
+        for targets, status in (([one], 10), ([one, other], 12)):
+            began = reactor.seconds()
+            peer = await self.run_to_end(
+                *script("slow_resolver.py"), "echo", *targets, "--timeout=0.5", "--json"
+            )
+            self.assertEqual(peer.status, status, peer.output)
+            error = json.loads(peer.output.splitlines()[0])["error"]
+            self.assertEqual((error["kind"], error["stage"]), ("AssociationTimeout", "resolve"))
+            self.assertLess(reactor.seconds() - began, 15)
 
     async def test_connect(self) -> None:
         """Nobody answers the SYN: the listener's queue is full."""

@@ -73,37 +73,20 @@ def _run(target: Any, settings: Any, on_echo: Any, titles: Any, exchange: Any) -
     """
     from twisted.internet import reactor
 
+    from txdicom.cli.running import run
     from txdicom.cli.verify import Verification
 
     the_reactor: Any = reactor
     handlers = exchange.handlers if exchange is not None else ()
     verification = Verification(the_reactor, target, settings, on_echo, handlers)
-    failures: list[Any] = []
 
-    def begin() -> None:
-        running = verification.run()
+    def start() -> Any:
+        running: Any = verification.run()
         if titles is not None:
             running.addCallback(_look_further, the_reactor, target, settings, titles)
-        running.addErrback(failures.append)
-        # Ctrl-C stops the reactor, which waits until the association is released.
-        interrupt = the_reactor.addSystemEventTrigger("before", "shutdown", cancel, running)
-        running.addBoth(stop, interrupt)
-
-    def cancel(running: Any) -> Any:
-        interrupted.append(True)
-        running.cancel()
         return running
 
-    def stop(_: object, interrupt: Any) -> None:
-        if not interrupted:
-            the_reactor.removeSystemEventTrigger(interrupt)
-            the_reactor.stop()
-
-    interrupted: list[bool] = []
-    the_reactor.callWhenRunning(begin)
-    the_reactor.run()
-    for failure in failures:
-        failure.raiseException()
+    run(the_reactor, start)
     return verification.outcome
 
 

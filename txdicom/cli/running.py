@@ -1,0 +1,51 @@
+"""Running the reactor for as long as one thing takes, and not longer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from threading import Thread
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+
+def run(
+    reactor: Any, start: Callable[[], Deferred[Any]], ended: Callable[[], None] = lambda: None
+) -> None:
+    """Run the reactor until what was started is done, or interrupted with Ctrl-C.
+
+    An interrupt cancels it, and waits until it has ended: until associations are released.
+
+    :param ended: called then, before the reactor stops
+    :raise Exception: what the Deferred failed with
+    """
+    failures: list[Any] = []
+    interrupted: list[bool] = []
+    # A thread that waits for a name server which does not answer must not keep the process.
+    pool = reactor.getThreadPool()
+    pool.threadFactory = partial(Thread, daemon=True)
+
+    def begin() -> None:
+        running = start()
+        running.addErrback(failures.append)
+        interrupt = reactor.addSystemEventTrigger("before", "shutdown", cancel, running)
+        running.addBoth(end, interrupt)
+
+    def cancel(running: Deferred[Any]) -> Deferred[Any]:
+        interrupted.append(True)
+        running.cancel()
+        return running
+
+    def end(_: object, interrupt: Any) -> None:
+        ended()
+        if pool.working:  # to stop in an orderly way would be to wait for that thread
+            reactor.crash()
+        elif not interrupted:
+            reactor.removeSystemEventTrigger(interrupt)
+            reactor.stop()
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    for failure in failures:
+        failure.raiseException()
