@@ -15,6 +15,7 @@ from txdicom.cli import fleet_report
 from txdicom.cli.fleet import Fleet, Result, affordable, descriptors, prepare, sockets_each
 from txdicom.cli.outcome import Outcome
 from txdicom.cli.progress import PERIOD, Progress, progress
+from txdicom.cli.running import run
 from txdicom.cli.target import Target
 from txdicom.cli.verify import Settings
 from txdicom.tls import TLSSettings, client_creator
@@ -123,31 +124,11 @@ def _affordable(concurrency: int, targets: Sequence[Target]) -> int:
 
 def _run(reactor: Any, fleet: Fleet, draw: Callable[[], None]) -> None:
     """Run the reactor until the fleet is done, or interrupted with Ctrl-C."""
-    failures: list[Any] = []
     drawing = LoopingCall(draw)
     drawing.clock = reactor
 
-    def begin() -> None:
+    def start() -> Any:
         drawing.start(PERIOD, now=False)
-        running = fleet.run()
-        running.addErrback(failures.append)
-        # Ctrl-C stops the reactor, which waits until the associations are released.
-        interrupt = reactor.addSystemEventTrigger("before", "shutdown", cancel, running)
-        running.addBoth(end, interrupt)
+        return fleet.run()
 
-    def cancel(running: Any) -> Any:
-        stopping.append(True)
-        running.cancel()
-        return running
-
-    def end(_: object, interrupt: Any) -> None:
-        drawing.stop()
-        if not stopping:
-            reactor.removeSystemEventTrigger(interrupt)
-            reactor.stop()
-
-    stopping: list[bool] = []
-    reactor.callWhenRunning(begin)
-    reactor.run()
-    for failure in failures:
-        failure.raiseException()
+    run(reactor, start, drawing.stop)
