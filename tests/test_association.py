@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -371,6 +373,27 @@ class ReleaseTests(AssociationTestCase):
         releasing.cancel()
         self.failureResultOf(releasing, CancelledError)
         self.assertTrue(here.is_aborted)
+
+
+class FreedTests(AssociationTestCase):
+    """What has ended is freed at once, and does not wait for the garbage collector."""
+
+    def test_released_and_aborted(self) -> None:
+        """Both sides go with their last reference, however the association ended."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for end in ("release", "abort"):
+            here = self.associate()
+            there = self.accepted()
+            echo = here.echo()
+            self.wire.flush()
+            self.successResultOf(echo)
+            ended = getattr(here, end)()
+            self.wire.flush()
+            self.successResultOf(ended)
+            references = [weakref.ref(here), weakref.ref(there)]
+            del here, there, echo, ended
+            self.assertEqual([reference() for reference in references], [None, None], end)
 
 
 class AbortTests(AssociationTestCase):

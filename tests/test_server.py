@@ -47,8 +47,8 @@ class ConnectionLimitTests(AssociationTestCase):
         self.assertTrue(all(association.is_established for association in associations))
 
     def test_descriptors(self) -> None:
-        """The limit is the descriptors' less 64, where that is lower."""
-        with mock.patch.object(server, "_descriptors", return_value=66):
+        """The limit is the descriptors' less 128, where that is lower."""
+        with mock.patch.object(server, "_descriptors", return_value=130):
             self.wire.listen(self.scp)
         idle = [self.connect() for _ in range(3)]
         self.assertEqual([peer.disconnected for peer in idle], [True, False, False])

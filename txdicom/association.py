@@ -105,7 +105,7 @@ class Association(EventSource):
         self._establishment = establishment
         self._closed = closed
         self._dimse: DIMSEProvider | None = None
-        self._releasing = Releasing(self)
+        self._releasing = Releasing()
         self._waiting_for_close: list[Deferred[None]] = []
         self._acse = Timer(clock, self._acse_expired)
         self.protocol = UpperLayerProtocol(self, self.is_requestor, limits, clock)
@@ -175,7 +175,7 @@ class Association(EventSource):
         It fails with an AssociationError when the peer does not answer. On an association that
         is not established it does nothing.
         """
-        return self._releasing.ask()
+        return self._releasing.ask(self)
 
     def abort(
         self, source: int = reasons.ABORT_BY_USER, reason: int = reasons.NOT_SPECIFIED
@@ -221,13 +221,14 @@ class Association(EventSource):
         """The connection is gone, and all that came before it is handled."""
         self._acse.cancel()
         self.notify_connection(events.EVT_CONN_CLOSE)
-        self._releasing.connection_lost()
+        self._releasing.connection_lost(self)
         if self.failure is None:
             self._never_associated()
         if self._closed is not None:
             self._closed(self)
-        self._releasing.fire()
+        self._releasing.fire(self)
         waiting, self._waiting_for_close = self._waiting_for_close, []
+        self.log.settle()
         for deferred in waiting:
             deferred.callback(None)
 
@@ -242,10 +243,10 @@ class Association(EventSource):
             self.fail(violation.bare())
 
     def _release_requested(self, release_rq: ReleaseRQ) -> None:
-        self._releasing.requested(release_rq)
+        self._releasing.requested(self, release_rq)
 
     def _release_confirmed(self, release_rp: ReleaseRP) -> None:
-        self._releasing.confirmed(release_rp)
+        self._releasing.confirmed(self, release_rp)
 
     def _aborted(self, abort: Abort) -> None:
         if abort is PROVIDER_ABORT:
@@ -357,8 +358,9 @@ class Association(EventSource):
         self.is_established = False
         self._acse.stop()
         self._establishment.end()
-        if self._dimse is not None:
-            self._dimse.end(error)
+        dimse, self._dimse = self._dimse, None
+        if dimse is not None:
+            dimse.end(error)
 
     # How it ends
 
@@ -393,6 +395,6 @@ class Association(EventSource):
 
     def _acse_expired(self) -> None:
         if self._releasing.asked:
-            self._releasing.expired()
+            self._releasing.expired(self)
         else:
             self._establishment.expired(self)

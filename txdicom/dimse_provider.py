@@ -119,6 +119,8 @@ class DIMSEProvider:
             if message is not None:
                 completed = True
                 self._received_message(message, context)
+        if self._ended:
+            return
         timer = self._whole_message
         if not self._assembler.mid_message:
             timer.stop()
@@ -129,8 +131,11 @@ class DIMSEProvider:
         """No message can be sent or received any more."""
         self._ended = True
         self._whole_message.cancel()
-        self.performer.end()
-        self.invoker.end(reason)
+        performer, invoker = self.performer, self.invoker
+        # They refer back here: cut, they are freed at once and not with the garbage.
+        del self.performer, self.invoker, self._assembler
+        performer.end()
+        invoker.end(reason)
 
     def _received_message(self, message: Message, context: PresentationContext) -> None:
         carrier = self._carrier

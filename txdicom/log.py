@@ -68,6 +68,11 @@ class AssociationLog:
         self._calling = calling
         self._called = called
 
+    def settle(self) -> None:
+        """The address will not change any more; who gave it can be freed."""
+        address = self._address()
+        self._address = lambda: address
+
     @property
     def peer(self) -> str:
         """The peer's address; behind a PROXY header it is known when data has come."""

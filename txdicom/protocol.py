@@ -95,7 +95,7 @@ class UpperLayerProtocol(Protocol):
         self.handshaken_at: float | None = None
         self.lost: Failure | None = None
         self.timed_out: AssociationTimeout | None = None
-        self._user = user
+        self._user: Any = user
         self._clock = clock
         self._pulling = False
         self._writing_paused = False
@@ -197,7 +197,8 @@ class UpperLayerProtocol(Protocol):
             self._tell_trace()
             self._user.received(indication)
         self._tell_trace()
-        self._user.connection_lost()
+        user, self._user = self._user, None  # it is told no more, and can be freed
+        user.connection_lost()
 
     # What the transport asks of its producer (IPushProducer): its buffer is full, or empty again
 

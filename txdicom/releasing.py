@@ -41,17 +41,15 @@ class Releasing:
     :ivar asked: whether this side asked for it
     """
 
-    __slots__ = ("_association", "_confirmation", "_waiting", "asked")
+    __slots__ = ("_confirmation", "_waiting", "asked")
 
-    def __init__(self, association: Releasable) -> None:
+    def __init__(self) -> None:
         self.asked = False
-        self._association = association
         self._confirmation: ReleaseRP | None = None
         self._waiting: list[Deferred[None]] = []
 
-    def ask(self) -> Deferred[None]:
+    def ask(self, association: Releasable) -> Deferred[None]:
         """Send the A-RELEASE-RQ; see :meth:`Association.release`."""
-        association = self._association
         if association.is_established:
             association.is_established = False
             self.asked = True
@@ -59,66 +57,64 @@ class Releasing:
             association.send_acse(ReleaseRQ())
         elif not self.asked or association.protocol.lost is not None:
             return succeed(None)
-        waiting: Deferred[None] = Deferred(self._cancel)
+
+        def cancel(deferred: Deferred[None]) -> None:
+            self._waiting.remove(deferred)
+            association.cancelled(deferred)
+
+        waiting: Deferred[None] = Deferred(cancel)
         self._waiting.append(waiting)
         return waiting
 
-    def requested(self, release_rq: ReleaseRQ) -> None:
+    def requested(self, association: Releasable, release_rq: ReleaseRQ) -> None:
         """The peer's A-RELEASE-RQ."""
-        association = self._association
         association.notify(events.EVT_ACSE_RECV, primitive=release_rq)
         if not self.asked:
             association.end(AssociationReleased("peer"))
-            self._respond()
-            self._released()
+            self._respond(association)
+            self._released(association)
         elif association.is_requestor:
             # A collision (PS3.8 7.2.2): the requestor answers first, the acceptor only after the
             # confirmation of its own request.
-            self._respond()
+            self._respond(association)
 
-    def confirmed(self, release_rp: ReleaseRP) -> None:
+    def confirmed(self, association: Releasable, release_rp: ReleaseRP) -> None:
         """The peer's A-RELEASE-RP."""
-        association = self._association
         association.end(AssociationReleased("local"))
         if association.protocol.upper_layer.closing:
             self._confirmation = release_rp  # told once the connection is closed
         else:  # the acceptor's side of a collision
             association.notify(events.EVT_ACSE_RECV, primitive=release_rp)
-            self._respond()
-            self._released()
+            self._respond(association)
+            self._released(association)
 
-    def expired(self) -> None:
+    def expired(self, association: Releasable) -> None:
         """The peer did not answer."""
-        association = self._association
         seconds = association.limits.release_timeout or 0
         association.fail(
             AssociationTimeout("release_timeout", seconds, "answer to the A-RELEASE-RQ")
         )
 
-    def connection_lost(self) -> None:
+    def connection_lost(self, association: Releasable) -> None:
         """The connection is closed, which ends a confirmed release."""
         if self._confirmation is not None:
-            self._association.notify(events.EVT_ACSE_RECV, primitive=self._confirmation)
-            self._released()
+            association.notify(events.EVT_ACSE_RECV, primitive=self._confirmation)
+            self._released(association)
 
-    def fire(self) -> None:
+    def fire(self, association: Releasable) -> None:
         """End the Deferreds of :meth:`ask`."""
         waiting, self._waiting = self._waiting, []
         for deferred in waiting:
-            if self._association.is_released:
+            if association.is_released:
                 deferred.callback(None)
             else:
-                deferred.errback(Failure(self._association.failure))
+                deferred.errback(Failure(association.failure))
 
-    def _respond(self) -> None:
-        self._association.send_acse(ReleaseRP())
-        self._association.protocol.flush()
+    def _respond(self, association: Releasable) -> None:
+        association.send_acse(ReleaseRP())
+        association.protocol.flush()
 
-    def _released(self) -> None:
-        self._association.is_released = True
-        self._association.log.info("Association Released")
-        self._association.notify(events.EVT_RELEASED)
-
-    def _cancel(self, deferred: Deferred[None]) -> None:
-        self._waiting.remove(deferred)
-        self._association.cancelled(deferred)
+    def _released(self, association: Releasable) -> None:
+        association.is_released = True
+        association.log.info("Association Released")
+        association.notify(events.EVT_RELEASED)

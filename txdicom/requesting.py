@@ -92,8 +92,9 @@ class Requesting:
     def end(self) -> None:
         """The association is over; it may never have been established."""
         established = self._take()
-        if established is not None and self._association is not None:
-            established.errback(Failure(self._association.failure))
+        association, self._association = self._association, None
+        if established is not None and association is not None:
+            established.errback(Failure(association.failure))
 
     def _take(self) -> Deferred[Any] | None:
         """The Deferred, if it has not been fired yet: whoever takes it fires it."""

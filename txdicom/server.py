@@ -20,8 +20,9 @@ from txdicom.services.interface import IService
 from txdicom.throttle import Throttle
 from txdicom.verification import DEFAULT_SERVICES, VerificationAssociation
 
-#: Descriptors left for all else in the process: listening sockets, logs, files.
-SPARE_DESCRIPTORS = 64
+#: Descriptors left for all else in the process: listening sockets, logs, files, and the hundred
+#: connections that Twisted accepts in one turn, before those closed in their favour are gone.
+SPARE_DESCRIPTORS = 128
 
 
 class ServerFactory(Factory):

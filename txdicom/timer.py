@@ -7,6 +7,10 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 
+def _nothing() -> None:
+    """What a cancelled timer would call."""
+
+
 class Timer:
     """Calls ``expired`` once the time has passed since the last start.
 
@@ -37,8 +41,9 @@ class Timer:
         self.running = False
 
     def cancel(self) -> None:
-        """Stop for good, and leave nothing in the reactor."""
+        """Stop for good: nothing is left in the reactor, and its owner can be freed."""
         self.running = False
+        self._expired = _nothing
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
