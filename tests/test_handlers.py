@@ -215,7 +215,6 @@ class BindingTests(AssociationTestCase):
         self.wire.flush()
         self.assertNothingLeft()
 
-
     def test_a_handler_may_abort_between_messages(self) -> None:
         """After a handler has aborted, what came in the same PDU is not performed."""
         performed: list[int] = []

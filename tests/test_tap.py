@@ -42,7 +42,7 @@ class OptionsTests(SynchronousTestCase):
             options = parsed(f"--{option_name(row)}={value}")
             self.assertEqual(getattr(options.limits(), row.name), value, row.name)
 
-    def test_named_in_the_issue(self) -> None:
+    def test_usual_names(self) -> None:
         """The usual time-outs and limits have the names that people expect."""
         options = parsed(
             *"--artim 5 --acse-timeout 6 --dimse-timeout 7 --network-timeout none"
