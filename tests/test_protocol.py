@@ -226,6 +226,17 @@ class EndTests(ProtocolTestCase):
         error = self.failureResultOf(associating, ProtocolViolation).value
         self.assertEqual(error.protocol, "TLS")
 
+    def test_request_handled_at_the_close(self) -> None:
+        """A request that is handled only when its connection is lost leaves no timer behind."""
+        self.wire.listen(self.scp)
+        peer = self.connect()
+        context = pdu.PresentationContextRQ(1, VERIFICATION, ("1.2.840.10008.1.2",))
+        acceptor = peer.other.protocol
+        acceptor.upper_layer.receive_data(pdu.AssociateRQ("SCP", "PEER", (context,)).encode())
+        peer.other._lost(ConnectionDone(), ConnectionDone())
+        self.wire.flush()
+        self.assertNothingLeft()
+
     def test_all_in_one_segment(self) -> None:
         """A request, an echo and a release in one segment are answered one after the other."""
         self.wire.listen(self.scp)

@@ -186,8 +186,6 @@ class UpperLayerProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost = reason
-        for timer in (self._artim, self._whole_pdu, self._network, self._write):
-            timer.cancel()
         if self._next_turn is not None:
             self._next_turn.cancel()
             self._next_turn = None
@@ -197,6 +195,9 @@ class UpperLayerProtocol(Protocol):
             self._tell_trace()
             self._user.received(indication)
         self._tell_trace()
+        # Now, since what was just handled may have started one.
+        for timer in (self._artim, self._whole_pdu, self._network, self._write):
+            timer.cancel()
         user, self._user = self._user, None  # it is told no more, and can be freed
         user.connection_lost()
 
