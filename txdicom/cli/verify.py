@@ -79,7 +79,6 @@ class Verification:
         self._on_echo = on_echo
         self._handlers = handlers
         self._resolving = ResolvingReactor(reactor)
-        self._connected_at: float | None = None
         self._association: VerificationAssociation | None = None
         self._protocol: Any = None
         self._stage = "resolve"
@@ -198,9 +197,7 @@ class Verification:
             self._since = handshaken_at
         self.outcome.seconds["associate"] = now - self._since
         self.outcome.acceptor = association.acceptor
-        for context in association.accepted_contexts:
-            self.outcome.context = context
-            break
+        self.outcome.context = next(iter(association.accepted_contexts), None)
 
     async def _echoes(self) -> None:
         number = 0
