@@ -2,8 +2,9 @@
 
     python honest.py PORT
 
-It says when it begins, and goes on until its standard input ends. Then it prints how long each
-round took in seconds, and what went wrong in the others.
+It says when it begins, and goes on until its standard input ends, but for some rounds at least: an
+attack may be over soon. Then it prints how long each round took in seconds, and what went wrong in
+the others.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from tests.hostile.wire import HOST, RELEASE_RQ, REQUEST, echo_rq, receive_pdu
 
 #: Seconds that a round may take, and between two rounds.
 PATIENCE, PAUSE = 10.0, 0.02
+
+#: Rounds at least.
+LEAST = 20
 
 BEGUN = "begun"
 
@@ -37,16 +41,16 @@ def one_round(port: int, number: int) -> None:
 
 
 def main(port: int) -> None:
-    """Rounds until there is an end of the input."""
+    """Rounds until there is an end of the input, and enough of them."""
     seconds: list[float] = []
     failures: list[str] = []
     number = 0
     print(BEGUN, flush=True)
-    while not select.select([sys.stdin], [], [], PAUSE)[0]:
-        number = number % 0xFFFF + 1
+    while not select.select([sys.stdin], [], [], PAUSE)[0] or number < LEAST:
+        number += 1
         begin = time.monotonic()
         try:
-            one_round(port, number)
+            one_round(port, number & 0xFFFF)
         except OSError as error:
             failures.append(f"round {number}: {error!r}")
         else:
