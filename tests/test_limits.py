@@ -158,7 +158,7 @@ class HeaderTests(SynchronousTestCase):
         self.refused(layer, header(4, 0xFFFFFFFF))
         for _ in range(100):
             layer.receive_data(bytes(65_536))
-        self.assertEqual(len(layer._buffer), 0)
+        self.assertEqual(len(layer._framing), 0)
         self.assertIsNone(layer.next_event())
 
 

@@ -85,7 +85,7 @@ class BackPressureTests(ProtocolTestCase):
         self.wire.flush()
         acceptor = raw.other
         self.assertLess(len(acceptor._unsent), 65_536 + 100 * 90)
-        self.assertLess(len(acceptor.protocol.upper_layer._buffer), 2 * 65_536)
+        self.assertLess(len(acceptor.protocol.upper_layer._framing), 2 * 65_536)
 
     def test_write_timeout(self) -> None:
         """A peer that does not read for a minute is cut off."""

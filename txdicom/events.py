@@ -104,23 +104,24 @@ Handler = Callable[..., Any]
 HandlerSpec = Union["tuple[EventType, Handler]", "tuple[EventType, Handler, Sequence[Any]]"]
 
 
-class Handlers:
-    """The handlers bound to one association, or to all those of a server."""
+class Handlers(dict[EventType, tuple[tuple[Handler, tuple[Any, ...]], ...]]):
+    """The handlers bound to one association, or to all those of a server.
 
-    __slots__ = ("_bound",)
+    By event, each with its further arguments. An association without any is asked for them often,
+    and a dict says so at once.
+    """
+
+    __slots__ = ()
 
     def __init__(self, specs: Iterable[HandlerSpec] = ()) -> None:
-        self._bound: dict[EventType, tuple[tuple[Handler, tuple[Any, ...]], ...]] = {}
+        super().__init__()
         for spec in specs:
             self.bind(*spec)
-
-    def __bool__(self) -> bool:
-        return bool(self._bound)
 
     def copy(self) -> Handlers:
         """Handlers that start as these and are bound apart from them."""
         handlers = Handlers()
-        handlers._bound.update(self._bound)
+        handlers.update(self)
         return handlers
 
     def bind(self, event: EventType, handler: Handler, args: Sequence[Any] | None = None) -> None:
@@ -137,23 +138,15 @@ class Handlers:
             raise TypeError(f"the handler of {event} is not callable: {handler!r}")
         entry = (handler, tuple(args or ()))
         if event.is_intervention:
-            self._bound[event] = (entry,)
+            self[event] = (entry,)
         else:
             self.unbind(event, handler)
-            self._bound[event] = (*self._bound.get(event, ()), entry)
+            self[event] = (*self.get(event, ()), entry)
 
     def unbind(self, event: EventType, handler: Handler) -> None:
         """Call the handler no more; one that is not bound is left alone."""
-        left = tuple(entry for entry in self._bound.get(event, ()) if entry[0] != handler)
+        left = tuple(entry for entry in self.get(event, ()) if entry[0] != handler)
         if left:
-            self._bound[event] = left
+            self[event] = left
         else:
-            self._bound.pop(event, None)
-
-    def get(self, event: EventType) -> tuple[tuple[Handler, tuple[Any, ...]], ...]:
-        """The handlers bound to the event, each with its further arguments."""
-        return self._bound.get(event, ())
-
-    def events(self) -> tuple[EventType, ...]:
-        """The events that have a handler."""
-        return tuple(self._bound)
+            self.pop(event, None)

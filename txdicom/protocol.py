@@ -34,6 +34,7 @@ from txdicom.events import (
     Handlers,
 )
 from txdicom.limits import Limits
+from txdicom.plain_tcp import acknowledge_now, is_plain_tcp, send_now
 from txdicom.timer import Timer
 from txdicom.tls_errors import tls_failure
 from txdicom.upperlayer.machine import Received, Sent, UpperLayer
@@ -97,6 +98,8 @@ class UpperLayerProtocol(Protocol):
         self.timed_out: AssociationTimeout | None = None
         self._user: Any = user
         self._clock = clock
+        self._plain = False
+        self._sending_now = False
         self._pulling = False
         self._writing_paused = False
         self._closing = False
@@ -125,8 +128,14 @@ class UpperLayerProtocol(Protocol):
     def flush(self) -> None:
         """Write now what is to be sent, not at the end of the turn."""
         data = self.upper_layer.data_to_send()
-        if data and self.lost is None:
-            self.transport.write(data)
+        if not data or self.lost is not None:
+            return
+        if self._sending_now:
+            data = send_now(self.transport, data)
+            if not data:
+                return
+            self._sending_now = False  # from now on something may wait to be sent before
+        self.transport.write(data)
 
     def watch_network(self) -> None:
         """From now on the network time-out counts, from the last bytes received."""
@@ -156,7 +165,7 @@ class UpperLayerProtocol(Protocol):
 
     def trace_for(self, handlers: Handlers) -> None:
         """Keep a trace while a handler is bound that needs one."""
-        wanted = not _TRACED.isdisjoint(handlers.events())
+        wanted = not _TRACED.isdisjoint(handlers)
         if wanted != (self.upper_layer.trace is not None):
             self.upper_layer.trace = [] if wanted else None
 
@@ -168,6 +177,7 @@ class UpperLayerProtocol(Protocol):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
         self.tls = ISSLTransport.providedBy(transport)
+        self._plain = self._sending_now = is_plain_tcp(transport)
         self._bound_write_buffer()
         transport.registerProducer(self, True)
         self.trace_for(self._user.handlers)
@@ -183,6 +193,8 @@ class UpperLayerProtocol(Protocol):
         if self._network.running:
             self._network.start(self.limits.network_timeout)
         self._pull()
+        if self._plain and self.upper_layer.mid_pdu:
+            acknowledge_now(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.lost = reason

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+#: Seconds that it may expire too early: sums of floats are no more exact than the reactor's calls.
+_EXACTNESS = 1e-6
+
 
 def _nothing() -> None:
     """What a cancelled timer would call."""
@@ -14,16 +17,21 @@ def _nothing() -> None:
 class Timer:
     """Calls ``expired`` once the time has passed since the last start.
 
-    Stopping leaves the reactor's call where it is, and starting again moves it: both cost a tenth
-    of what making and cancelling a call does. :meth:`cancel` gives the call back.
+    Stopping leaves the reactor's call where it is, and starting again, which is done for every
+    read, only notes the time: a call that comes too early is made again for the rest.
+    :meth:`cancel` gives the call back.
+
+    :ivar running: whether it was started and neither stopped nor expired
     """
 
-    __slots__ = ("_call", "_clock", "_expired", "running")
+    __slots__ = ("_call", "_called_at", "_clock", "_due", "_expired", "running")
 
     def __init__(self, clock: IReactorTime, expired: Callable[[], None]) -> None:
         self._clock = clock
         self._expired = expired
         self._call: IDelayedCall | None = None
+        self._called_at = 0.0
+        self._due = 0.0
         self.running = False
 
     def start(self, seconds: float | None) -> None:
@@ -32,10 +40,12 @@ class Timer:
             self.running = False
             return
         self.running = True
+        self._due = due = self._clock.seconds() + seconds
         if self._call is None:
-            self._call = self._clock.callLater(seconds, self._called)
-        else:
+            self._call_at(due, seconds)
+        elif due < self._called_at:
             self._call.reset(seconds)
+            self._called_at = due
 
     def stop(self) -> None:
         self.running = False
@@ -48,8 +58,17 @@ class Timer:
         if call is not None:
             call.cancel()
 
+    def _call_at(self, due: float, seconds: float) -> None:
+        self._called_at = due
+        self._call = self._clock.callLater(seconds, self._called)
+
     def _called(self) -> None:
         self._call = None
-        if self.running:
+        if not self.running:
+            return
+        left = self._due - self._clock.seconds()
+        if left > _EXACTNESS:
+            self._call_at(self._due, left)
+        else:
             self.running = False
             self._expired()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from txdicom.errors import ProtocolViolation
+from txdicom.uids import VERIFICATION
 
 CommandSet = Mapping[str, Any]
 
@@ -152,6 +153,11 @@ def decode(data: bytes) -> dict[str, Any]:
     :raise ProtocolViolation: an element of another group, one that does not fit, or a value that
         its VR does not allow
     """
+    prepared = _PREPARED_BY_LENGTH.get(len(data))
+    return (prepared and prepared.decode(data)) or _decode(data)
+
+
+def _decode(data: bytes) -> dict[str, Any]:
     command: dict[str, Any] = {}
     at, end = 0, len(data)
     while at < end:
@@ -178,30 +184,88 @@ def decode(data: bytes) -> dict[str, Any]:
     return command
 
 
-def _in_order(command: CommandSet) -> CommandSet:
-    """The same elements by ascending number, as they are sent (PS3.7 6.3.1)."""
-    keywords = sorted(command, key=lambda keyword: _ENCODERS[keyword][0])
-    return {keyword: command[keyword] for keyword in keywords if keyword != "CommandGroupLength"}
-
-
 def encode(command: CommandSet) -> bytes:
     """The bytes of a command set, its group length computed.
 
     :raise KeyError: a keyword that Table E.1-1 does not have
     :raise ValueError: a value that its element cannot hold
     """
-    parts = []
-    last = 0  # so that the group length of a decoded command set is left out
+    prepared = _PREPARED_BY_FIELD.get(command.get("CommandField"))
     try:
-        for keyword, value in command.items():
-            number, encode_value = _ENCODERS[keyword]
-            if number <= last:
-                return encode(_in_order(command))
-            last = number
-            data = encode_value(value)
-            parts.append(_HEADER.pack(0, number, len(data)))
-            parts.append(data)
+        return (prepared and prepared.encode(command)) or _encode(command)
     except (struct.error, UnicodeEncodeError) as error:
         raise ValueError(f"command set {command!r} cannot be encoded: {error}") from None
+
+
+def _encode(command: CommandSet) -> bytes:
+    parts = []
+    last = 0  # so that the group length of a decoded command set is left out
+    for keyword, value in command.items():
+        number, encode_value = _ENCODERS[keyword]
+        if number <= last:
+            return _encode(_in_order(command))
+        last = number
+        data = encode_value(value)
+        parts.append(_HEADER.pack(0, number, len(data)))
+        parts.append(data)
     body = b"".join(parts)
     return _HEADER.pack(0, 0, 4) + _UL.pack(len(body)) + body
+
+
+def _in_order(command: CommandSet) -> CommandSet:
+    """The same elements by ascending number, as they are sent (PS3.7 6.3.1)."""
+    keywords = sorted(command, key=lambda keyword: _ENCODERS[keyword][0])
+    return {keyword: command[keyword] for keyword in keywords if keyword != "CommandGroupLength"}
+
+
+class _Prepared:
+    """A command set that is always the same but for its Message ID, with its bytes.
+
+    It is coded by the same functions as all others, once.
+    """
+
+    __slots__ = ("_after", "_before", "_command", "_decoded", "_keyword")
+
+    def __init__(self, keyword: str, command: CommandSet) -> None:
+        self._keyword = keyword
+        self._command = {**command, keyword: 0}
+        data = _encode(self._command)
+        self._decoded = _decode(data)
+        number, encode_value = _ENCODERS[keyword]
+        header = _HEADER.pack(0, number, 2)
+        before, self._after = data.split(header + encode_value(0))
+        self._before = before + header
+
+    def __len__(self) -> int:
+        return len(self._before) + 2 + len(self._after)
+
+    def decode(self, data: bytes) -> dict[str, Any] | None:
+        """The command set that the bytes are, which have the same length; None if another one."""
+        if not (data.startswith(self._before) and data.endswith(self._after)):
+            return None
+        command = self._decoded.copy()
+        (command[self._keyword],) = _US.unpack_from(data, len(self._before))
+        return command
+
+    def encode(self, command: CommandSet) -> bytes | None:
+        """The bytes of the command set, or None if it is another one.
+
+        :raise struct.error: the Message ID is none
+        """
+        message_id = command.get(self._keyword)
+        if message_id is None or {**command, self._keyword: 0} != self._command:
+            return None
+        return self._before + _US.pack(message_id) + self._after
+
+
+# The messages of the Verification Service as nearly all of them are (PS3.7 9.3.5).
+_C_ECHO = {"AffectedSOPClassUID": VERIFICATION, "CommandDataSetType": NO_DATA_SET}
+_PREPARED = {
+    C_ECHO_RQ: _Prepared("MessageID", {**_C_ECHO, "CommandField": C_ECHO_RQ}),
+    C_ECHO_RQ | RESPONSE: _Prepared(
+        "MessageIDBeingRespondedTo",
+        {**_C_ECHO, "CommandField": C_ECHO_RQ | RESPONSE, "Status": 0x0000},
+    ),
+}
+_PREPARED_BY_FIELD: Mapping[Any, _Prepared] = _PREPARED
+_PREPARED_BY_LENGTH = {len(prepared): prepared for prepared in _PREPARED.values()}

@@ -20,9 +20,8 @@ from typing import NamedTuple, Optional
 
 from txdicom.errors import NotEstablished, ProtocolViolation
 from txdicom.upperlayer import reasons
-from txdicom.upperlayer.foreign import spoken_protocol
+from txdicom.upperlayer.framing import Framing
 from txdicom.upperlayer.pdu import (
-    HEADER,
     HEADER_LENGTH,
     PDU,
     PDUS,
@@ -112,12 +111,10 @@ class UpperLayer:
     """
 
     __slots__ = (
-        "_buffer",
         "_connection_lost",
-        "_deaf",
+        "_framing",
         "_indication",
         "_kept",
-        "_length_limits",
         "_out",
         "artim_running",
         "artim_starts",
@@ -142,15 +139,11 @@ class UpperLayer:
         self.violation: ProtocolViolation | None = None
         self.refusal: AssociateRJ | None = None
         self.trace: list[Received | Sent | Transition] | None = None
-        self._buffer = bytearray()
+        self._framing = Framing(max_associate_length, max_pdata_length)
         self._out: list[bytes] = []
         self._kept: PDU | None = None
         self._indication: PDU | None = None
         self._connection_lost = False
-        self._deaf = False
-        # Indexed by PDU type; the PDUs of four bytes are checked when they are decoded.
-        associate, pdata = max_associate_length, max_pdata_length
-        self._length_limits = (0, associate, associate, 4, pdata, 4, 4, 4)
 
     # The transport's side
 
@@ -160,8 +153,7 @@ class UpperLayer:
 
     def receive_data(self, data: bytes) -> None:
         """Store what was received; :meth:`next_event` gives what it means."""
-        if not (self._deaf or self.closing):
-            self._buffer += data
+        self._framing.add(data)
 
     def transport_closed(self) -> None:
         """The connection is closed: Evt17, after the PDUs that came before."""
@@ -184,7 +176,7 @@ class UpperLayer:
     @property
     def mid_pdu(self) -> bool:
         """Whether a PDU has begun to arrive and is not yet handled."""
-        return bool(self._buffer)
+        return len(self._framing) > 0
 
     # The user's side
 
@@ -199,9 +191,10 @@ class UpperLayer:
         for _ in range(most):
             data = None
             try:
-                data = self._next_pdu()
+                data = self._framing.next_pdu()
                 if data is None:
                     break
+                self.pdus_received += 1
                 kind = PDUS[data[0]]
                 pdu: PDU | None = kind.decode(data, HEADER_LENGTH, len(data))
                 event = _EVENT_OF_RECEIVED[kind]
@@ -233,41 +226,6 @@ class UpperLayer:
         return _CELLS[_EVENT_OF_SENT[kind]][self.state] is not None
 
     # The machine
-
-    def _next_pdu(self) -> bytes | None:
-        """The bytes of the next whole PDU, taken from the buffer.
-
-        :raise ProtocolViolation: its header announces what is not to be received
-        """
-        buffer = self._buffer
-        if len(buffer) < HEADER_LENGTH:
-            return None
-        kind, length = HEADER.unpack_from(buffer)
-        if kind not in PDUS or length > self._length_limits[kind]:
-            # Where the next PDU begins is not known, or not worth waiting for.
-            seen = bytes(buffer[:64])
-            self._deaf = True
-            buffer.clear()
-            if kind not in PDUS:
-                raise ProtocolViolation(
-                    f"unknown PDU type {kind:#04x}",
-                    reasons.UNRECOGNIZED_PDU,
-                    seen,
-                    spoken_protocol(seen),
-                )
-            raise ProtocolViolation(
-                f"{PDUS[kind].NAME} of {length} bytes; the limit is {self._length_limits[kind]}",
-                reasons.INVALID_PARAMETER_VALUE,
-                seen,
-            )
-        end = HEADER_LENGTH + length
-        if len(buffer) < end:
-            return None
-        with memoryview(buffer) as view:
-            data = bytes(view[:end])
-        del buffer[:end]
-        self.pdus_received += 1
-        return data
 
     def _fire(self, event: Event, pdu: PDU | None = None) -> PDU | None:
         """One cell of Table 9-10. Returns what it indicates to the user."""
@@ -347,7 +305,7 @@ class UpperLayer:
 
     def _close(self, pdu: PDU | None) -> None:
         self.closing = True
-        self._buffer.clear()
+        self._framing.end()
 
 
 class _Cell(NamedTuple):
