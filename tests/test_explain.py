@@ -22,8 +22,8 @@ from txdicom.cli.explain import (
     which_title,
 )
 from txdicom.cli.outcome import Echo, Outcome
+from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
-from txdicom.cli.verify import Settings
 
 ECHO = "1.2.840.10008.1.1"
 

@@ -21,8 +21,8 @@ from txdicom import errors
 from txdicom.cli import arguments, fleet_report, many, progress
 from txdicom.cli.fleet import Fleet, affordable, prepare, result_of, sockets_each
 from txdicom.cli.outcome import Echo, Outcome
+from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
-from txdicom.cli.verify import Settings
 from txdicom.tls import TLSSettings
 
 

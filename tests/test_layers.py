@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -298,3 +299,23 @@ class SizeTests(SynchronousTestCase):
                     if lines > MAX_FUNCTION_LINES:
                         long[f"{name}.{node.name}"] = lines
         self.assertEqual(long, {})
+
+
+class PublicNamesTests(SynchronousTestCase):
+    """What ``txdicom`` itself has is loaded when it is asked for."""
+
+    def test_names(self) -> None:
+        """Each public name is the one of the module that checkers are told it is from."""
+        found = [it for it in imports_in(MODULES["txdicom"]) if it.type_checking and it.name]
+        told = {it.name: it for it in found if it.module != "txdicom"}
+        for name in set(txdicom.__all__) - {"evt", "__version__"}:
+            self.assertIs(
+                getattr(txdicom, name), getattr(import_module(told[name].module), name), name
+            )
+        self.assertIs(txdicom.evt, import_module("txdicom.events"))
+        self.assertLessEqual(set(txdicom.__all__), set(dir(txdicom)))
+
+    def test_no_such_name(self) -> None:
+        """Another name is an AttributeError, as of any module."""
+        with self.assertRaisesRegex(AttributeError, "module 'txdicom' has no attribute 'nosuch'"):
+            txdicom.nosuch  # noqa: B018

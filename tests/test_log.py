@@ -175,7 +175,7 @@ class ImportTests(SynchronousTestCase):
         import sys
 
         code = (
-            "import sys, txdicom, txdicom.tap;"
+            "import sys; from txdicom import *; import txdicom.tap;"
             "print([m for m in ('pydicom', 'twisted.internet.reactor') if m in sys.modules])"
         )
         path = {"PYTHONPATH": ":".join(p for p in sys.path if p)}

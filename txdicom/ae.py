@@ -29,13 +29,10 @@ from txdicom.presentation import PresentationContext, numbered
 from txdicom.server import ServerFactory
 from txdicom.services.interface import IService
 from txdicom.tcp import client_endpoint, server_endpoint
-from txdicom.titles import checked_title, significant
+from txdicom.titles import ANY_SCP, checked_title, significant
 from txdicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, checked_uid
 from txdicom.upperlayer.user_information import SUB_ITEMS, UserInformation
 from txdicom.verification import VerificationAssociation
-
-#: The called AE title when none is given.
-ANY_SCP = "ANY-SCP"
 
 
 def _limit(name: str, text: str) -> Any:

@@ -19,6 +19,11 @@ from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndp
 _FOREVER = 86_400.0
 
 
+def is_address(host: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address, and no name to be resolved."""
+    return bool(isIPAddress(host) or isIPv6Address(host))
+
+
 def client_endpoint(
     reactor: Any,
     addr: str | tuple[str, int, int],

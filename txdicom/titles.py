@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: The called AE title when none is given.
+ANY_SCP = "ANY-SCP"
+
 
 def checked_title(title: object, name: str = "AE title") -> str:
     """The title as it is, if it may stand in an A-ASSOCIATE-RQ.

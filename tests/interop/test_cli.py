@@ -149,3 +149,19 @@ class CLITests(TestCase):
         self.assertIn("nosuchfile", err)
         _, _, code = await run_echo("pacs:104", "--tls", "--ca", "/nosuchfile", "--nagios")
         self.assertEqual(code, 3)
+
+    async def test_loads_no_more_than_it_needs(self) -> None:
+        """Help and version load nothing of Twisted; an echo nothing that it does not use."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+
+        async def loaded(*argv: str) -> str:
+            _, err, _ = await getProcessOutputAndValue(
+                sys.executable, ["-X", "importtime", "-m", "txdicom", *argv], environment
+            )
+            self.assertIn(b"txdicom.cli.main", err)
+            return str(err, "utf-8")
+
+        for argv in (("--version",), ("--help",), ("echo", "--help")):
+            self.assertNotIn("twisted", await loaded(*argv))
+        for word in ("statistics", "getpass", "pydicom", "cli.resolving", "cli.fleet", "explain"):
+            self.assertNotIn(word, await loaded("echo", await self.serve(), "-q"))

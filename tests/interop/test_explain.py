@@ -23,8 +23,9 @@ from txdicom import evt
 from txdicom.cli.explain import Explanation, explain, title_lines
 from txdicom.cli.further import look_further, try_titles
 from txdicom.cli.outcome import Outcome
+from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
-from txdicom.cli.verify import Settings, Verification
+from txdicom.cli.verify import Verification
 from txdicom.testing import FaultyFactory
 from txdicom.tls import TLSSettings
 from txdicom.upperlayer.user_information import AsynchronousOperationsWindow, UserIdentityRQ

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from txdicom import __version__
-from txdicom.ae import ANY_SCP
+from txdicom._version import __version__
 from txdicom.cli import exit_codes
+from txdicom.cli.settings import DEFAULT_TIMEOUT, Settings
 from txdicom.cli.target import Target, checked_port, parse_target
-from txdicom.cli.verify import DEFAULT_TIMEOUT, Settings
 from txdicom.limits import Limits
-from txdicom.titles import checked_title
+from txdicom.titles import ANY_SCP, checked_title
 from txdicom.tls import TLSSettings
 from txdicom.upperlayer.user_information import UserIdentityRQ
 
@@ -333,7 +331,9 @@ def _identity(arguments: argparse.Namespace) -> UserIdentityRQ:
         with open(arguments.password_file, encoding="utf-8") as file:
             passcode = file.readline().rstrip("\r\n")
     elif arguments.ask_password:
-        passcode = getpass.getpass("Passcode: ")
+        from getpass import getpass
+
+        passcode = getpass("Passcode: ")
     if passcode is None:
         return UserIdentityRQ(1, name)
     return UserIdentityRQ(2, name, passcode.encode("utf-8"))

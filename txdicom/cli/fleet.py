@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 
 from txdicom.cli import exit_codes
 from txdicom.cli.outcome import Outcome
+from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
-from txdicom.cli.verify import Settings, Verification
+from txdicom.cli.text import median
+from txdicom.cli.verify import Verification
 from txdicom.dimse.status import status_words
+from txdicom.tcp import is_address
 from txdicom.tls import TLSSettings
 from txdicom.words import printable
 
@@ -197,11 +198,7 @@ class Fleet:
 
 def sockets_each(targets: Sequence[Target]) -> int:
     """How many connections one target may have under way: two addresses of a name are tried."""
-    return 2 if any(not _is_address(target.host) for target in targets) else 1
-
-
-def _is_address(host: str) -> bool:
-    return bool(isIPAddress(host) or isIPv6Address(host))
+    return 2 if any(not is_address(target.host) for target in targets) else 1
 
 
 def affordable(concurrency: int, sockets: int, descriptors: int | None, used: int) -> int:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from statistics import median
 from typing import Any
 
 from txdicom.cli import exit_codes
 from txdicom.cli.fleet import Fleet, Result
-from txdicom.cli.text import milliseconds, percentile
+from txdicom.cli.text import median, milliseconds, percentile
 
 #: The columns of --csv.
 COLUMNS = (

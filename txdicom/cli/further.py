@@ -9,8 +9,9 @@ from typing import Any
 from txdicom.cli.certificate import certificate_problem
 from txdicom.cli.explain import which_title
 from txdicom.cli.outcome import Outcome
+from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
-from txdicom.cli.verify import Settings, Verification
+from txdicom.cli.verify import Verification
 from txdicom.errors import TLSFailed
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from statistics import median
 from typing import Any
 
 from txdicom.cli import exit_codes
 from txdicom.cli.outcome import STAGES, Echo, Outcome
-from txdicom.cli.text import milliseconds, percentile
+from txdicom.cli.text import median, milliseconds, percentile
 from txdicom.dimse.status import status_words
 from txdicom.words import printable
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -16,6 +18,8 @@ from txdicom.cli.target import DEFAULT_PORT
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code."""
+    # Everything is garbage at the end of the process; to look for it takes as long as to echo.
+    atexit.register(gc.freeze)
     parser = arguments.parser()
     parsed = parser.parse_args(argv)
     if parsed.command == "explain":

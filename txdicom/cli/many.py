@@ -16,8 +16,8 @@ from txdicom.cli.fleet import Fleet, Result, affordable, descriptors, prepare, s
 from txdicom.cli.outcome import Outcome
 from txdicom.cli.progress import PERIOD, Progress, progress
 from txdicom.cli.running import run
+from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
-from txdicom.cli.verify import Settings
 from txdicom.tls import TLSSettings, client_creator
 
 # What makes sense for one target at a time.

@@ -3,57 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import deferLater
 
-from txdicom import AE, evt
-from txdicom.ae import ANY_SCP
+from txdicom import events as evt
+from txdicom.ae import AE
 from txdicom.cli.outcome import Echo, Outcome
-from txdicom.cli.resolving import ResolvingReactor
+from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
-from txdicom.errors import AssociationError, AssociationTimeout, ConnectionFailed
-from txdicom.limits import Limits
-from txdicom.presentation import PresentationContext, build_context
-from txdicom.tls import TLSSettings, client_creator, facts
-from txdicom.uids import VERIFICATION
-from txdicom.upperlayer.user_information import (
-    AsynchronousOperationsWindow,
-    UserIdentityRQ,
-    UserInformation,
-)
+from txdicom.errors import AssociationError, AssociationTimeout
+from txdicom.tcp import client_endpoint, is_address
+from txdicom.tls import client_creator, facts
+from txdicom.upperlayer.user_information import AsynchronousOperationsWindow, UserIdentityRQ
 from txdicom.verification import VerificationAssociation
-
-#: Seconds for everything together.
-DEFAULT_TIMEOUT = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to verify.
-
-    :ivar timeout: seconds for all stages together; each further echo gives the rest as long again
-    :ivar limits: the time-outs of the stages; none is longer than the deadline
-    :ivar count: how many echoes; None goes on until it is interrupted
-    :ivar interval: seconds from the sending of one echo to that of the next
-    :ivar abort: end the association with an A-ABORT
-    :ivar tls: None for plain TCP
-    """
-
-    calling_ae_title: str = "TXDICOM"
-    called_ae_title: str = ANY_SCP
-    timeout: float = DEFAULT_TIMEOUT
-    limits: Limits = field(default_factory=Limits)
-    count: int | None = 1
-    interval: float = 1.0
-    abort: bool = False
-    tls: TLSSettings | None = None
-    contexts: tuple[PresentationContext, ...] = (build_context(VERIFICATION),)
-    extended: tuple[UserInformation, ...] = ()
 
 
 class Verification:
@@ -78,10 +42,10 @@ class Verification:
         self._settings = settings
         self._on_echo = on_echo
         self._handlers = handlers
-        self._resolving = ResolvingReactor(reactor)
+        self._resolving: Any = None
         self._association: VerificationAssociation | None = None
         self._protocol: Any = None
-        self._stage = "resolve"
+        self._stage = "connect" if is_address(target.host) else "resolve"
         self._since = reactor.seconds()
         self._due = self._since + settings.timeout
         self.outcome = Outcome(
@@ -107,7 +71,9 @@ class Verification:
             await self._within_deadline(self._associate)
             await self._echoes()
         except AssociationError as error:
-            self._failed(error)
+            if error.stage == "connect":  # its time-out is for resolving the name, too
+                error.stage = self._stage_now()
+            self.outcome.error = error
         except CancelledError:
             pass  # interrupted: what there is so far counts
         await self._end()
@@ -146,13 +112,8 @@ class Verification:
     def _connect(self) -> Deferred[VerificationAssociation]:
         settings = self._settings
         ae = AE(settings.calling_ae_title, settings.limits, self._reactor)
-        endpoint: IStreamClientEndpoint = HostnameEndpoint(
-            self._resolving, self._target.host, self._target.port, timeout=settings.timeout
-        )
-        if settings.tls is not None:
-            endpoint = wrapClientTLS(client_creator(settings.tls, self._target.host), endpoint)
         return ae.connect(
-            endpoint,
+            self._endpoint(),
             settings.contexts,
             self.outcome.called_ae_title,
             ext_neg=settings.extended,
@@ -164,6 +125,23 @@ class Verification:
                 *self._handlers,
             ],
         )
+
+    def _endpoint(self) -> Any:
+        """Where to connect to. An address is connected to as it is; only a name is resolved."""
+        reactor, target, tls = self._reactor, self._target, self._settings.tls
+        if self._stage == "resolve":
+            from txdicom.cli.resolving import ResolvingReactor
+
+            reactor = self._resolving = ResolvingReactor(reactor)
+            self.outcome.addresses = self._resolving.addresses  # to which it adds
+        else:
+            self.outcome.addresses = [target.host]
+        endpoint, _ = client_endpoint(reactor, target.host, target.port, None)
+        if tls is None:
+            return endpoint
+        from twisted.internet.endpoints import wrapClientTLS
+
+        return wrapClientTLS(client_creator(tls, target.host), endpoint)
 
     def _stage_now(self) -> str:
         """The stage that is under way."""
@@ -179,11 +157,11 @@ class Verification:
     def _connected(self, event: Any) -> None:
         self._protocol = event.assoc.protocol
         now = self._reactor.seconds()
-        self.outcome.addresses = self._resolving.addresses
         self.outcome.address = event.address[0]
-        resolved_at = self._resolving.resolved_at
-        self.outcome.seconds["resolve"] = (resolved_at or self._since) - self._since
-        self.outcome.seconds["connect"] = now - (resolved_at or self._since)
+        if self._stage == "resolve" and self._resolving.resolved_at is not None:
+            self.outcome.seconds["resolve"] = self._resolving.resolved_at - self._since
+            self._since = self._resolving.resolved_at
+        self.outcome.seconds["connect"] = now - self._since
         self._since = now
         self._stage = "associate" if self._settings.tls is None else "tls"
 
@@ -244,8 +222,3 @@ class Verification:
     async def _release(self) -> None:
         if self._association is not None:
             await self._association.release()
-
-    def _failed(self, error: AssociationError) -> None:
-        if isinstance(error, ConnectionFailed):
-            self.outcome.addresses = self._resolving.addresses
-        self.outcome.error = error
