@@ -7,7 +7,6 @@ about identity and extended negotiation, which may take their time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from inspect import isawaitable
 from typing import Any
 
@@ -28,6 +27,17 @@ from txdicom.upperlayer.user_information import (
     UserInformation,
     every,
     the,
+)
+
+
+#: What handlers are asked about, where it is proposed.
+_ASKED_FOR = frozenset(
+    (
+        AsynchronousOperationsWindow,
+        SOPClassCommonExtendedNegotiation,
+        SOPClassExtendedNegotiation,
+        UserIdentityRQ,
+    )
 )
 
 
@@ -67,11 +77,15 @@ class Accepting:
         association.notify(events.EVT_REQUESTED)
         if association.failure is not None:  # a handler rejected or aborted it
             return
-        deciding = Deferred.fromCoroutine(self._decide(association, pdu))
-        deciding.addErrback(self._undecided, association)
-        if not deciding.called:  # a handler takes its time
-            self._deciding = deciding
-            association.start_acse_timer(association.limits.acse_timeout)
+        rejection = negotiation.refusal(pdu, self._policy)
+        if rejection is None and not self._admitted(association):
+            rejection = negotiation.LOCAL_LIMIT_EXCEEDED
+        if rejection is not None:
+            association.reject(rejection)
+        elif _ASKED_FOR.isdisjoint(map(type, pdu.user_information)):
+            self._accept(association, pdu)
+        else:
+            self._ask_handlers(association, pdu)
 
     def expired(self, association: Association) -> None:
         """The handlers take too long."""
@@ -84,28 +98,30 @@ class Accepting:
         if deciding is not None:
             deciding.cancel()
 
+    def _ask_handlers(self, association: Association, request: AssociateRQ) -> None:
+        """Ask the handlers of the intervention events."""
+        deciding = Deferred.fromCoroutine(self._decide(association, request))
+        deciding.addErrback(self._undecided, association)
+        if not deciding.called:  # a handler takes its time
+            self._deciding = deciding
+            association.start_acse_timer(association.limits.acse_timeout)
+
     async def _decide(self, association: Association, request: AssociateRQ) -> None:
         try:
-            await self._answer(association, request)
-        finally:
-            # Decoded, a request may take ten times its bytes: it is not kept for as long as the
-            # association lasts.
-            association.requestor = replace(association.requestor, primitive=None)
+            extended = await self._extended(association, request)
+        except _Refused as refused:
+            self._deciding = None
+            association.reject(refused.rejection)
+        else:
+            self._deciding = None
+            self._accept(association, request, extended)
 
-    async def _answer(self, association: Association, request: AssociateRQ) -> None:
-        rejection = negotiation.refusal(request, self._policy)
-        if rejection is None and not self._admitted(association):
-            rejection = negotiation.LOCAL_LIMIT_EXCEEDED
-        extended: tuple[UserInformation, ...] = ()
-        if rejection is None:
-            try:
-                extended = await self._extended(association, request)
-            except _Refused as refused:
-                rejection = refused.rejection
-        self._deciding = None
-        if rejection is not None:
-            association.reject(rejection)
-            return
+    def _accept(
+        self,
+        association: Association,
+        request: AssociateRQ,
+        extended: tuple[UserInformation, ...] = (),
+    ) -> None:
         ac, contexts = negotiation.accept(request, self._policy, extended)
         association.acceptor = negotiation.service_user(ac, self._policy.entity.ae_title)
         association.send_acse(ac)
@@ -116,6 +132,9 @@ class Accepting:
             # What the requestor performs is what this side may invoke.
             AsynchronousOperationsWindow(granted.performed, granted.invoked),
         )
+        # Decoded, a request may take ten times its bytes: it is not kept for as long as the
+        # association lasts.
+        association.requestor.primitive = None
 
     def _undecided(self, failure: Failure, association: Association) -> None:
         if association.failure is None:

@@ -81,7 +81,7 @@ class Policy:
     maximum_operations: tuple[int, int] = (1, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ServiceUser:
     """What one side of an association said of itself.
 
@@ -195,28 +195,19 @@ def _answer(
     roles: Mapping[str, RoleSelection],
 ) -> PresentationContext:
     """One context as the acceptor answers it; its own order of transfer syntaxes decides."""
-    refused = PresentationContext(
-        proposed.abstract_syntax,
-        # A refused context has a transfer syntax too, which says nothing (Table 9-18).
-        proposed.transfer_syntaxes[:1] or (IMPLICIT_VR_LITTLE_ENDIAN,),
-        proposed.context_id,
-        reasons.ABSTRACT_SYNTAX_NOT_SUPPORTED,
-        as_scu=False,
-        as_scp=False,
-    )
     if supported is None:
-        return refused
+        return _refused(proposed, reasons.ABSTRACT_SYNTAX_NOT_SUPPORTED)
     for syntax in supported.transfer_syntax:
         if syntax in proposed.transfer_syntaxes:
             break
     else:
-        return replace(refused, result=reasons.TRANSFER_SYNTAXES_NOT_SUPPORTED)
+        return _refused(proposed, reasons.TRANSFER_SYNTAXES_NOT_SUPPORTED)
     role = roles.get(proposed.abstract_syntax)
     # The requestor's SCU is this side's SCP, and the other way round.
     as_scp = bool(role.scu_role) if role else True
     as_scu = bool(role.scp_role) if role else False
     if not (as_scu or as_scp):
-        return replace(refused, result=reasons.USER_REJECTION)
+        return _refused(proposed, reasons.USER_REJECTION)
     return PresentationContext(
         proposed.abstract_syntax,
         (syntax,),
@@ -224,6 +215,18 @@ def _answer(
         reasons.ACCEPTANCE,
         as_scu=as_scu,
         as_scp=as_scp,
+    )
+
+
+def _refused(proposed: PresentationContextRQ, result: int) -> PresentationContext:
+    return PresentationContext(
+        proposed.abstract_syntax,
+        # A refused context has a transfer syntax too, which says nothing (Table 9-18).
+        proposed.transfer_syntaxes[:1] or (IMPLICIT_VR_LITTLE_ENDIAN,),
+        proposed.context_id,
+        result,
+        as_scu=False,
+        as_scp=False,
     )
 
 

@@ -44,8 +44,8 @@ class Timer:
         if self._call is None:
             self._call_at(due, seconds)
         elif due < self._called_at:
-            self._call.reset(seconds)
-            self._called_at = due
+            self._call.cancel()  # to move it up, a reactor looks through all the calls it has
+            self._call_at(due, seconds)
 
     def stop(self) -> None:
         self.running = False

@@ -43,6 +43,8 @@ _IDENTITY_TYPES = {
 
 def printable(text: str, length: int = 64) -> str:
     """Peer-given text with everything escaped that is not printable ASCII, and cut to a length."""
+    if len(text) <= length and text.isascii() and text.isprintable() and "\\" not in text:
+        return text
     escaped = text.encode("unicode_escape").decode("ascii")
     return escaped if len(escaped) <= length else f"{escaped[: length - 3]}..."
 

@@ -1,7 +1,8 @@
 """The seven protocol data units (PS3.8 9.3).
 
 Every PDU is type, reserved byte, length (4 bytes, big endian), fields. Each is a value that
-encodes itself, with ``decode`` beside it; ``PDUS`` says which class decodes which type.
+encodes itself, with ``decode`` beside it; ``PDUS`` says which class decodes which type. Values are
+not to be changed; those that are made often are not frozen, which takes four times as long.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Context = TypeVar("Context", PresentationContextRQ, PresentationContextAC)
 Self = TypeVar("Self", bound="Associate[Any]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Associate(Generic[Context]):
     """What A-ASSOCIATE-RQ and A-ASSOCIATE-AC have in common (PS3.8 Tables 9-11 and 9-17).
 
@@ -99,7 +100,7 @@ class Associate(Generic[Context]):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AssociateRQ(Associate[PresentationContextRQ]):
     """A-ASSOCIATE-RQ (PS3.8 9.3.2)."""
 
@@ -108,7 +109,7 @@ class AssociateRQ(Associate[PresentationContextRQ]):
     CONTEXT = PresentationContextRQ
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AssociateAC(Associate[PresentationContextAC]):
     """A-ASSOCIATE-AC (PS3.8 9.3.3); titles and reserved field repeat those of the request."""
 
@@ -143,7 +144,7 @@ class AssociateRJ:
         return cls(*_four(data, start, end))
 
 
-@dataclass(slots=True)  # not frozen, which takes four times as long to make
+@dataclass(slots=True)
 class PresentationDataValue:
     """A fragment of a message on one presentation context (PS3.8 9.3.5.1, Annex E.2)."""
 
@@ -155,7 +156,7 @@ class PresentationDataValue:
     data: bytes
 
 
-@dataclass(slots=True)  # not frozen, which takes four times as long to make
+@dataclass(slots=True)
 class PDataTF:
     """P-DATA-TF (PS3.8 9.3.5)."""
 
