@@ -1,1 +1,1 @@
-"""How fast txdicom is, beside others: ``python -m benchmarks.echo``."""
+"""How fast txdicom is, beside others: ``python -m benchmarks``."""

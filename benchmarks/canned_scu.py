@@ -70,9 +70,11 @@ async def release(protocol: Canned) -> None:
 async def echoes(reactor: Any, port: int, m: Meter) -> None:
     """Echoes on one association."""
     protocol = await associate(reactor, port)
+    m.begin()
     while m.goes_on:
         await ask(protocol, wire.echo_request(m.done & 0xFFFF), wire.P_DATA_TF)
         m.done += 1
+    m.end()
     await release(protocol)
 
 

@@ -89,8 +89,8 @@ ROWS = (
 Target = tuple[str, int]
 
 
-def options() -> argparse.Namespace:
-    """The command line."""
+def options(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line, or one of these words."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--mixed", type=int, default=500, help="targets of which half answer")
     parser.add_argument("--healthy", type=int, default=10_000, help="targets that all answer")
@@ -98,7 +98,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--timeout", type=int, default=10, help="seconds for a silent target")
     parser.add_argument("--quick", action="store_true", help="a rough look, in some seconds")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(words)
     if chosen.quick:
         chosen.mixed, chosen.healthy, chosen.others, chosen.timeout = 80, 500, 100, 2
     return chosen

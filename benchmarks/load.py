@@ -13,6 +13,7 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
 
 from benchmarks import meter, wire
@@ -30,10 +31,12 @@ _CONTEXT_ACCEPTED = re.compile(rb"\x21...\x01.\x00.\x40", re.DOTALL)
 _REQUESTS = [wire.echo_request(number) for number in range(1, MESSAGE_IDS + 1)]
 
 
-def connect(port: int) -> socket.socket:
+def connect(port: int, source: str | None = None) -> socket.socket:
     """A connection that gives up waiting: by socket options, as time-outs of Python's cost a poll
     before each call."""
-    connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    connection = socket.create_connection(
+        ("127.0.0.1", port), PATIENCE, (source, 0) if source else None
+    )
     connection.setblocking(True)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
@@ -138,8 +141,43 @@ def echoes(port: int, outstanding: int, m: Meter) -> None:
     accept = accept_of(port)
     with connect(port) as connection:
         associate(connection, accept)
+        m.begin()
         exchange(connection, responses, outstanding, m)
+        m.end()
         release(connection)
+
+
+def echoes_at_once(port: int, at_once: int, m: Meter) -> None:
+    """Echoes on so many associations, each with one outstanding."""
+    responses = responses_of(port)
+    size = len(responses[0])
+    with ExitStack() as stack:
+        readable = select.epoll()
+        connections = {}
+        for _ in range(at_once):
+            connection = stack.enter_context(connect(port))
+            associate(connection, accept_of(port))
+            connections[connection.fileno()] = connection
+            readable.register(connection, select.EPOLLIN)
+        m.begin()
+        for number, connection in enumerate(connections.values()):
+            connection.sendall(_REQUESTS[number % MESSAGE_IDS])
+        sent = dict(zip(connections, range(at_once), strict=True))
+        while sent:
+            ready = readable.poll(PATIENCE)
+            if not ready:
+                raise SystemExit(f"no answer in {PATIENCE} seconds")
+            for descriptor, _ in ready:
+                number = sent.pop(descriptor) % MESSAGE_IDS
+                connection = connections[descriptor]
+                expect(receive(connection, size), responses[number], "C-ECHO-RSP")
+                m.done += 1
+                if m.goes_on:
+                    sent[descriptor] = number + 1
+                    connection.sendall(_REQUESTS[(number + 1) % MESSAGE_IDS])
+        m.end()
+        for connection in connections.values():
+            release(connection)
 
 
 def one_association(port: int) -> Iterator[socket.socket]:
@@ -196,9 +234,12 @@ def associations_at_once(port: int, at_once: int, m: Meter) -> None:
 
 CASES = {
     "echo": lambda port, m: echoes(port, 1, m),
+    "echo10": lambda port, m: echoes_at_once(port, 10, m),
+    "echo100": lambda port, m: echoes_at_once(port, 100, m),
     "echo16": lambda port, m: echoes(port, 16, m),
     "associations": associations,
     "associations10": lambda port, m: associations_at_once(port, 10, m),
+    "associations100": lambda port, m: associations_at_once(port, 100, m),
 }
 
 if __name__ == "__main__":

@@ -25,6 +25,18 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
+def resident(status: str) -> int:
+    """Bytes of memory of a process, from its /proc/PID/status, whose kB have 1,024."""
+    sizes = dict(line.split(":", 1) for line in status.splitlines())
+    return int(sizes["VmRSS"].split()[0]) * 1024
+
+
+def memory(pid: int) -> int:
+    """Bytes of memory that a process has resident."""
+    with open(f"/proc/{pid}/status") as status:
+        return resident(status.read())
+
+
 class Meter:
     """Counts up to a number, or until the time is up.
 
@@ -36,27 +48,41 @@ class Meter:
 
     def __init__(self, count: int, seconds: float, pid: int) -> None:
         self.count = count
-        self.done = 0
+        self.done: float = 0
         self._pid = pid
-        self._cpu = cpu_seconds(pid)
-        self._begin = time.perf_counter()
-        self._end = self._begin + seconds
+        self._seconds = seconds
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from here, as what was before was preparation."""
+        self._used: tuple[float, float] | None = None
+        self._cpu = cpu_seconds(self._pid)
+        self._began = time.perf_counter()
+        self._ends = self._began + self._seconds
+
+    def end(self) -> None:
+        """Count no further, as what comes is clearing up."""
+        if self._used is None:
+            elapsed = time.perf_counter() - self._began
+            self._used = elapsed, cpu_seconds(self._pid) - self._cpu
 
     @property
     def goes_on(self) -> bool:
         """Whether there is more to do, and time for it."""
-        return self.done < self.count and time.perf_counter() < self._end
+        return self.done < self.count and time.perf_counter() < self._ends
 
     def result(self) -> dict[str, float]:
-        """How many were done, how many a second, and CPU microseconds each."""
-        elapsed = time.perf_counter() - self._begin
-        cpu = cpu_seconds(self._pid) - self._cpu
+        """How many were done, how many a second, and what they cost of CPU time."""
+        self.end()
+        assert self._used is not None
+        elapsed, cpu = self._used
         if not self.done:
             raise SystemExit("nothing was done in the time")
         return {
             "done": self.done,
             "rate": self.done / elapsed,
             "cpu_us": cpu * 1e6 / self.done,
+            "per_cpu_s": self.done / cpu,
         }
 
 

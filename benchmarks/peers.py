@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,6 +47,16 @@ def module(name: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"benchmarks.{name}", *arguments)
 
 
+STORESCP = Peer(
+    "DCMTK storescp",
+    ("storescp", "-ll", "fatal", "-dhl", "{port}"),
+    "storescp",
+    # Without it each answer waits for a delayed acknowledgement, and nothing else is measured.
+    {"TCP_NODELAY": "1"},
+    # It serves one association after the other, and few connections wait for their turn.
+    lacks=("echo10", "echo100", "associations100"),
+)
+
 # The first is the one whose ratios to the others are printed.
 SCPS = (
     Peer(
@@ -58,25 +68,29 @@ SCPS = (
         "txdicom",
     ),
     Peer("canned Twisted", module("canned_scp", "{port}"), "twisted"),
-    Peer(
-        "DCMTK storescp",
-        ("storescp", "-ll", "fatal", "-dhl", "{port}"),
-        "storescp",
-        # Without it each answer waits for a delayed acknowledgement, and nothing else is measured.
-        {"TCP_NODELAY": "1"},
-    ),
+    STORESCP,
     Peer("pynetdicom", module("pynetdicom_scp", "{port}"), "pynetdicom"),
 )
 
 SINK = Peer("sink", module("sink", "{port}"), "socket")
 
+ECHOSCU = Peer(
+    "DCMTK echoscu",
+    module("echoscu"),
+    "echoscu",
+    {"TCP_NODELAY": "1"},
+    # It has one outstanding, and a process for each association.
+    lacks=("lean16", "associations"),
+)
+
 # Their commands are continued with case, port, count and seconds.
 SCUS = (
     Peer("txdicom", module("txdicom_scu"), "txdicom"),
     # It makes no data sets.
-    Peer("canned Twisted", module("canned_scu"), "twisted", lacks=("echo",)),
-    # It has send_c_echo() alone.
-    Peer("pynetdicom", module("pynetdicom_scu"), "pynetdicom", lacks=("lean",)),
+    Peer("canned Twisted", module("canned_scu"), "twisted", lacks=("echo", "lean16")),
+    # It has send_c_echo() alone, one outstanding.
+    Peer("pynetdicom", module("pynetdicom_scu"), "pynetdicom", lacks=("lean", "lean16")),
+    ECHOSCU,
 )
 
 
@@ -99,9 +113,18 @@ def environment(peer: Peer) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, **peer.environment}
 
 
+def pin(process: subprocess.Popen[Any], cpu: int | None) -> None:
+    """Let a process that was just started, and the threads that it will have, run on one CPU."""
+    if cpu is not None:
+        os.sched_setaffinity(process.pid, {cpu})
+
+
 @contextmanager
-def running(peer: Peer) -> Iterator[Server]:
-    """A server's process, from when it listens; it is ended afterwards, by its ID."""
+def running(peer: Peer, cpu: int | None = None) -> Iterator[Server]:
+    """A server's process, from when it listens; it is ended afterwards, by its ID.
+
+    :param cpu: the only one that it runs on
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         process = subprocess.Popen(
@@ -112,6 +135,7 @@ def running(peer: Peer) -> Iterator[Server]:
             stderr=subprocess.DEVNULL,
         )
         try:
+            pin(process, cpu)
             _wait_until_listening(process, port, peer.name)
             yield Server(process.pid, port)
         finally:

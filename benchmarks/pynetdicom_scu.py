@@ -40,9 +40,11 @@ def echo(assoc: Any) -> None:
 def echoes(port: int, m: Meter) -> None:
     """Echoes on one association."""
     assoc = associate(port)
+    m.begin()
     while m.goes_on:
         echo(assoc)
         m.done += 1
+    m.end()
     assoc.release()
 
 

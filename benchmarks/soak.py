@@ -23,6 +23,7 @@ from contextlib import suppress
 
 from benchmarks import wire
 from benchmarks.load import connect, receive_pdu
+from benchmarks.meter import memory
 from benchmarks.peers import Peer, Server, running
 
 #: Honest peers at once, broken peers at once, and those of them that only hold a connection.
@@ -216,9 +217,7 @@ class Figures:
     """Memory and descriptors of a process."""
 
     def __init__(self, server: Server) -> None:
-        with open(f"/proc/{server.pid}/status") as status:
-            sizes = dict(line.split(":", 1) for line in status)
-        self.memory = int(sizes["VmRSS"].split()[0]) / 1024
+        self.memory = memory(server.pid) / 2**20
         self.descriptors = len(os.listdir(f"/proc/{server.pid}/fd"))
 
     def __str__(self) -> str:

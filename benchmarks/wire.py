@@ -28,12 +28,13 @@ def _item(kind: int, *parts: bytes) -> bytes:
     return struct.pack(">BxH", kind, len(value)) + value
 
 
-def _associate(kind: int, context: bytes) -> bytes:
+def _associate(kind: int, contexts: bytes, *further: bytes) -> bytes:
+    """An A-ASSOCIATE-RQ or -AC, with further items of its user information."""
     fixed = struct.pack(">Hxx16s16s32x", 1, b"ANY-SCP".ljust(16), b"BENCHMARK".ljust(16))
     user_information = _item(
-        0x50, _item(0x51, struct.pack(">I", 16384)), _item(0x52, _IMPLEMENTATION)
+        0x50, _item(0x51, struct.pack(">I", 16384)), _item(0x52, _IMPLEMENTATION), *further
     )
-    return _pdu(kind, fixed + _item(0x10, _APPLICATION_CONTEXT) + context + user_information)
+    return _pdu(kind, fixed + _item(0x10, _APPLICATION_CONTEXT) + contexts + user_information)
 
 
 def _us(element: int, value: int) -> bytes:
@@ -60,9 +61,40 @@ _SYNTAX = _item(0x40, _IMPLICIT_VR_LITTLE_ENDIAN)
 REQUEST = _associate(
     ASSOCIATE_RQ, _item(0x20, bytes((_CONTEXT_ID, 0, 0, 0)), _item(0x30, _VERIFICATION), _SYNTAX)
 )
-ACCEPT = _associate(ASSOCIATE_AC, _item(0x21, bytes((_CONTEXT_ID, 0, 0, 0)), _SYNTAX))
+_ACCEPTED = _item(0x21, bytes((_CONTEXT_ID, 0, 0, 0)), _SYNTAX)
+ACCEPT = _associate(ASSOCIATE_AC, _ACCEPTED)
+
+#: So many operations may be outstanding where a window is asked for.
+WINDOW = 16
+_WINDOW_HEADER = struct.pack(">BxH", 0x53, 4)
+_ACCEPT_WINDOW = _associate(ASSOCIATE_AC, _ACCEPTED, _WINDOW_HEADER + struct.pack(">HH", WINDOW, 1))
 RELEASE = _pdu(RELEASE_RQ, bytes(4))
 RELEASED = _pdu(RELEASE_RP, bytes(4))
+
+
+def large_request(contexts: int = 128, syntaxes: int = 38) -> bytes:
+    """An A-ASSOCIATE-RQ as large as DCMTK makes them, with UIDs of the usual lengths."""
+    items = [
+        _item(
+            0x20,
+            bytes((2 * number + 1, 0, 0, 0)),
+            _item(0x30, b"1.2.840.10008.5.1.4.1.1.%d.1" % (100 + number)),
+            *[_item(0x40, b"1.2.840.10008.1.2.4.%d" % (50 + n)) for n in range(syntaxes)],
+        )
+        for number in range(contexts)
+    ]
+    return _associate(ASSOCIATE_RQ, b"".join(items))
+
+
+def data_pdu(length: int) -> bytes:
+    """A P-DATA-TF of so many bytes, header included: part of a data set in one PDV."""
+    size = length - HEADER.size - 4
+    return _pdu(P_DATA_TF, struct.pack(">IBB", size, _CONTEXT_ID, 0) + bytes(size - 2))
+
+
+def command_set(echo: bytes) -> bytes:
+    """The command set that a P-DATA-TF carries in one PDV."""
+    return echo[HEADER.size + 6 :]
 
 
 def echo_request(message_id: int) -> bytes:
@@ -95,7 +127,8 @@ class Answers:
                 # The Message ID is the last value but for one whole element of ten bytes.
                 answers.append(echo_response(data[end - 12 : end - 10]))
             elif kind == ASSOCIATE_RQ:
-                answers.append(ACCEPT)
+                asks = data.find(_WINDOW_HEADER, at, end) >= 0
+                answers.append(_ACCEPT_WINDOW if asks else ACCEPT)
             elif kind == RELEASE_RQ:
                 answers.append(RELEASED)
             at = end
