@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txdicom import errors
 from txdicom.cli import arguments, fleet_report, many, progress
-from txdicom.cli.fleet import Fleet, affordable, prepare, result_of, sockets_each
+from txdicom.cli.fleet import PATIENCE, Fleet, affordable, prepare, result_of, sockets_each
 from txdicom.cli.outcome import Echo, Outcome
 from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
@@ -39,12 +39,14 @@ class Peers:
 
     :ivar under_way: the Deferreds that were not fired, by host
     :ivar most: how many there were at the same time
+    :ivar resolving: those whose name is not resolved yet
     """
 
     def __init__(self) -> None:
         self.under_way: dict[str, Deferred[Outcome]] = {}
         self.settings: dict[str, Settings] = {}
         self.cancelled: list[str] = []
+        self.resolving: set[str] = set()
         self.most = 0
 
     def __call__(self, reactor: Any, target: Target, settings: Settings) -> Any:
@@ -58,7 +60,7 @@ class Peers:
             self.most = max(self.most, len(self.under_way))
             return self.under_way[target.host]
 
-        return SimpleNamespace(run=run)
+        return SimpleNamespace(run=run, is_resolving=target.host in self.resolving)
 
     def end(self, host: str, outcome: Outcome | Exception) -> None:
         running = self.under_way.pop(host)
@@ -89,6 +91,53 @@ class FleetTests(SynchronousTestCase):
             self.peers.end(host, verified(self.targets[int(host[1:])]))
         self.successResultOf(running)
         self.assertEqual((self.peers.most, len(fleet.results), fleet.exit_code), (3, 10, 0))
+
+    def test_silent(self) -> None:
+        """Where there is room for more, those that do not answer do not keep others waiting."""
+        fleet = self.fleet(7, concurrency=2, most=5)
+        running = fleet.run()
+        self.assertEqual(list(self.peers.under_way), ["h0", "h1"])
+        self.clock.advance(PATIENCE)
+        self.assertEqual(list(self.peers.under_way), ["h0", "h1", "h2", "h3"])
+        self.peers.end("h1", verified(self.targets[1]))  # its place is taken already
+        self.assertEqual(list(self.peers.under_way), ["h0", "h2", "h3"])
+        self.peers.end("h3", verified(self.targets[3]))
+        self.assertEqual(list(self.peers.under_way), ["h0", "h2", "h4"])
+        self.clock.advance(PATIENCE)
+        self.assertEqual(list(self.peers.under_way), ["h0", "h2", "h4", "h5", "h6"])
+        while self.peers.under_way:
+            self.assertNoResult(running)
+            host = next(iter(self.peers.under_way))
+            self.peers.end(host, verified(self.targets[int(host[1:])]))
+        self.successResultOf(running)
+        self.assertEqual((self.peers.most, len(fleet.results)), (5, 7))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_room(self) -> None:
+        """However many are silent, no more are under way than there is room for."""
+        fleet = self.fleet(9, concurrency=2, most=5)
+        running = fleet.run()
+        self.clock.pump([PATIENCE] * 5)
+        self.assertEqual(len(self.peers.under_way), 5)
+        running.cancel()
+        self.successResultOf(running)
+        self.assertEqual((len(self.peers.cancelled), len(fleet.not_reached)), (5, 9))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_resolving(self) -> None:
+        """While a name is resolved, for which there are not so many threads, it keeps its place."""
+        fleet = self.fleet(3, concurrency=1, most=3)
+        self.peers.resolving = {"h0"}
+        fleet.run()
+        self.clock.pump([PATIENCE] * 4)
+        self.assertEqual(list(self.peers.under_way), ["h0"])
+
+    def test_asked_for(self) -> None:
+        """The number that is asked for is kept to, whoever is silent."""
+        fleet = self.fleet(3, concurrency=1)
+        fleet.run()
+        self.clock.pump([PATIENCE] * 4)
+        self.assertEqual(list(self.peers.under_way), ["h0"])
 
     def test_as_they_come(self) -> None:
         """Each result is told when it is there, and warnings can be added to it before."""

@@ -20,7 +20,7 @@ from txdicom.upperlayer.user_information import UserIdentityRQ
 #: The environment variable that may hold the passcode.
 PASSWORD_VARIABLE = "TXDICOM_PASSWORD"
 
-#: How many targets are verified at the same time.
+#: How many targets are verified at the same time, besides those that are silent.
 DEFAULT_CONCURRENCY = 100
 
 _EPILOG = "exit codes:\n" + "\n".join(
@@ -136,9 +136,8 @@ def _add_many(echo: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--concurrency",
         type=_argument(_count),
-        default=DEFAULT_CONCURRENCY,
         metavar="N",
-        help=f"how many at the same time ({DEFAULT_CONCURRENCY})",
+        help=f"how many at the same time ({DEFAULT_CONCURRENCY}, not counting silent ones)",
     )
     group.add_argument("--csv", metavar="FILE", help="write the results as CSV")
     group.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML")

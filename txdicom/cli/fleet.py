@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
+from twisted.internet.interfaces import IDelayedCall
 
 from txdicom.cli import exit_codes
 from txdicom.cli.outcome import Outcome
@@ -22,6 +23,12 @@ from txdicom.words import printable
 
 #: Descriptors left for the rest: standard streams, the reactor, libraries, files of results.
 RESERVED = 40
+
+#: Seconds after which a target that has not answered does not keep others waiting, where it may.
+PATIENCE = 0.25
+
+#: Targets under way, with those that are waited for, at most: a connection takes 30 KiB.
+MOST = 2_000
 
 #: Threads that resolve names, at most; Twisted's ten would make names wait for slow ones.
 MAX_THREADS = 50
@@ -98,6 +105,9 @@ class Fleet:
     :param tls: for targets that have TLS where the settings have none
     :param inspect: called with each outcome, to which it may add warnings
     :param on_outcome: called with each outcome when it is there, and what is kept of it
+    :param concurrency: how many are under way at the same time
+    :param most: how many, when those are not counted that have not answered for a quarter of a
+        second; the same, if None
     """
 
     def __init__(
@@ -107,6 +117,7 @@ class Fleet:
         settings: Settings,
         tls: TLSSettings | None = None,
         concurrency: int = 100,
+        most: int | None = None,
         on_outcome: Callable[[Outcome, Result], None] = lambda outcome, result: None,
         inspect: Callable[[Outcome], None] = lambda outcome: None,
         verification: Callable[..., Any] = Verification,
@@ -122,8 +133,11 @@ class Fleet:
         self._on_outcome = on_outcome
         self._inspect = inspect
         self._verification = verification
-        self._semaphore = DeferredSemaphore(concurrency)
-        self._running: dict[Deferred[Any], None] = {}  # in the order of their beginning
+        self._patient = most is not None and most > concurrency
+        self._places = DeferredSemaphore(concurrency)
+        self._room = DeferredSemaphore(max(concurrency, most or 0))
+        # In the order of their beginning, each with what will take its place from it.
+        self._running: dict[Deferred[Any], IDelayedCall | None] = {}
         self._failure: BaseException | None = None
         self.results: list[Result] = []
         self.interrupted = False
@@ -152,7 +166,8 @@ class Fleet:
         began = self._reactor.seconds()
         try:
             for target in self.targets:
-                await self._semaphore.acquire()
+                await self._room.acquire()
+                await self._places.acquire()
                 if self._failure is not None:
                     break
                 self._start(target)
@@ -170,6 +185,8 @@ class Fleet:
         verification = self._verification(self._reactor, target, self._settings[target.tls])
         running = verification.run()
         self._running[running] = None
+        if self._patient:
+            self._have_patience(running, verification)
         running.addCallback(self._done, self._reactor.seconds())
         running.addErrback(self._failed)
         running.addBoth(self._ended, running)
@@ -186,14 +203,31 @@ class Fleet:
         """What is no outcome is a fault of the program, or nobody reads its output any more."""
         self._failure = self._failure or failure.value
 
+    def _have_patience(self, running: Deferred[Any], verification: Any) -> None:
+        self._running[running] = self._reactor.callLater(
+            PATIENCE, self._move_on, running, verification
+        )
+
+    def _move_on(self, running: Deferred[Any], verification: Any) -> None:
+        """Let another one have the place of one that lets us wait, but for a thread."""
+        if verification.is_resolving:
+            self._have_patience(running, verification)
+        else:
+            self._places.release()
+
     def _ended(self, _: object, running: Deferred[Any]) -> None:
-        del self._running[running]
-        self._semaphore.release()
+        patience = self._running.pop(running)
+        if patience is None:
+            self._places.release()
+        elif patience.active():
+            patience.cancel()
+            self._places.release()
+        self._room.release()
 
     async def _all_ended(self) -> None:
-        """Take the places that are free, and each that becomes free, until nothing runs."""
+        """Take the room that is free, and what becomes free, until nothing runs."""
         while self._running:
-            await self._semaphore.acquire()
+            await self._room.acquire()
 
 
 def sockets_each(targets: Sequence[Target]) -> int:

@@ -12,7 +12,8 @@ from typing import Any
 from twisted.internet.task import LoopingCall
 
 from txdicom.cli import fleet_report
-from txdicom.cli.fleet import Fleet, Result, affordable, descriptors, prepare, sockets_each
+from txdicom.cli.arguments import DEFAULT_CONCURRENCY
+from txdicom.cli.fleet import MOST, Fleet, Result, affordable, descriptors, prepare, sockets_each
 from txdicom.cli.outcome import Outcome
 from txdicom.cli.progress import PERIOD, Progress, progress
 from txdicom.cli.running import run
@@ -43,7 +44,9 @@ def verify_many(
     with_tls = next((it for it in targets if it.tls or (it.tls is None and settings.tls)), None)
     if with_tls is not None:
         client_creator(tls, with_tls.host)  # what is wrong with the files is told at once
-    concurrency = _affordable(parsed.concurrency, targets)
+    concurrency = _affordable(parsed.concurrency or DEFAULT_CONCURRENCY, targets)
+    # The number that is asked for is kept to; without one, silent targets keep none waiting.
+    most = None if parsed.concurrency else _possible(MOST, targets)
     with ExitStack() as stack:
         files = _Files(stack, parsed)
         is_seen = sys.stderr.isatty() and not (parsed.quiet or parsed.debug)
@@ -54,7 +57,7 @@ def verify_many(
 
         from twisted.internet import reactor
 
-        fleet = Fleet(reactor, targets, settings, tls, concurrency, tell, inspect=inspect)
+        fleet = Fleet(reactor, targets, settings, tls, concurrency, most, tell, inspect)
         prepare(reactor, targets, concurrency)
         _run(reactor, fleet, shown.draw)
         shown.end()
@@ -112,7 +115,7 @@ class _Files:
 def _affordable(concurrency: int, targets: Sequence[Target]) -> int:
     """The concurrency that there are descriptors for; warns where that is less than asked."""
     wanted = min(concurrency, len(targets))
-    possible = affordable(wanted, sockets_each(targets), *descriptors())
+    possible = _possible(wanted, targets)
     if possible < wanted:
         print(
             f"warning: {possible} targets at the same time, not {wanted}:"
@@ -120,6 +123,10 @@ def _affordable(concurrency: int, targets: Sequence[Target]) -> int:
             file=sys.stderr,
         )
     return possible
+
+
+def _possible(wanted: int, targets: Sequence[Target]) -> int:
+    return affordable(min(wanted, len(targets)), sockets_each(targets), *descriptors())
 
 
 def _run(reactor: Any, fleet: Fleet, draw: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from functools import partial
 from threading import Thread
@@ -45,6 +46,7 @@ def run(
             reactor.removeSystemEventTrigger(interrupt)
             reactor.stop()
 
+    gc.freeze()  # what is loaded by now stays: it need not be looked through for garbage
     reactor.callWhenRunning(begin)
     reactor.run()
     for failure in failures:

@@ -62,6 +62,11 @@ class Verification:
             outcome.tls_wanted = True
             outcome.server_name = settings.tls.server_name or self._target.host
 
+    @property
+    def is_resolving(self) -> bool:
+        """Whether the target's name is not resolved yet."""
+        return self._stage_now() == "resolve"
+
     def run(self) -> Deferred[Outcome]:
         """Verify; fires with the outcome. To cancel it releases, and fires with what there is."""
         return Deferred.fromCoroutine(self._run())
@@ -77,6 +82,7 @@ class Verification:
         except CancelledError:
             pass  # interrupted: what there is so far counts
         await self._end()
+        self._association = self._protocol = None  # they hold this, and were freed late
         return self.outcome
 
     async def _within_deadline(self, step: Callable[[], Any]) -> Any:
