@@ -30,7 +30,6 @@ from txdicom.protocol import UpperLayerProtocol
 from txdicom.releasing import Releasing
 from txdicom.services.interface import IService
 from txdicom.throttle import Throttle
-from txdicom.timer import Timer
 from txdicom.upperlayer import reasons
 from txdicom.upperlayer.machine import PROVIDER_ABORT
 from txdicom.upperlayer.pdu import PDU, Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ
@@ -100,14 +99,12 @@ class Association(EventSource):
         self.accepted_contexts: list[PresentationContext] = []
         self.rejected_contexts: list[PresentationContext] = []
         self.failure: AssociationError | None = None
-        self._clock = clock
         self._services = services
         self._establishment = establishment
         self._closed = closed
         self._dimse: DIMSEProvider | None = None
         self._releasing = Releasing()
         self._waiting_for_close: list[Deferred[None]] = []
-        self._acse = Timer(clock, self._acse_expired)
         self.protocol = UpperLayerProtocol(self, self.is_requestor, limits, clock)
 
     def __repr__(self) -> str:
@@ -219,7 +216,6 @@ class Association(EventSource):
 
     def connection_lost(self) -> None:
         """The connection is gone, and all that came before it is handled."""
-        self._acse.cancel()
         self.notify_connection(events.EVT_CONN_CLOSE)
         self._releasing.connection_lost(self)
         if self.failure is None:
@@ -284,7 +280,7 @@ class Association(EventSource):
 
     def start_acse_timer(self, seconds: float | None) -> None:
         """An answer has to come within these seconds; none is no limit."""
-        self._acse.start(seconds)
+        self.protocol.timers.start("acse", seconds, self._acse_expired)
 
     def reject(self, rejection: AssociateRJ) -> None:
         """Reject the association that is asked for; also for handlers of EVT_REQUESTED.
@@ -313,7 +309,7 @@ class Association(EventSource):
 
         :param window: how many operations this side may invoke and has to perform at once
         """
-        self._acse.stop()
+        self.protocol.timers.stop("acse")
         for context in contexts:
             kind = self.accepted_contexts if context.accepted else self.rejected_contexts
             kind.append(context)
@@ -331,7 +327,7 @@ class Association(EventSource):
             peer.maximum_length,
             window,
             self.limits,
-            self._clock,
+            self.protocol.timers,
         )
         self.is_established = True
         self.protocol.watch_network()
@@ -356,7 +352,7 @@ class Association(EventSource):
             error.stage = self.stage
         self.failure = error
         self.is_established = False
-        self._acse.stop()
+        self.protocol.timers.stop("acse")
         self._establishment.end()
         dimse, self._dimse = self._dimse, None
         if dimse is not None:

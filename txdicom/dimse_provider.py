@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from txdicom.dimse.command import RESPONSE, CommandSet, command_name
@@ -21,7 +20,7 @@ from txdicom.limits import Limits
 from txdicom.performer import Performer
 from txdicom.presentation import PresentationContext
 from txdicom.services.interface import IService
-from txdicom.timer import Timer
+from txdicom.timers import Timers
 from txdicom.upperlayer.pdu import PDU, PDataTF
 from txdicom.upperlayer.user_information import AsynchronousOperationsWindow
 
@@ -64,10 +63,11 @@ class DIMSEProvider:
         "_carrier",
         "_contexts",
         "_ended",
+        "_invoker",
         "_limits",
         "_maximum_length",
-        "_whole_message",
-        "invoker",
+        "_timers",
+        "_window",
         "performer",
     )
 
@@ -79,7 +79,7 @@ class DIMSEProvider:
         maximum_length: int,
         window: AsynchronousOperationsWindow,
         limits: Limits,
-        clock: IReactorTime,
+        timers: Timers,
     ) -> None:
         self._carrier = carrier
         self._contexts = {context.context_id: context for context in contexts}
@@ -89,10 +89,9 @@ class DIMSEProvider:
         self._assembler = Assembler(
             limits.max_command, limits.max_command_fragments, self._data_set_limit
         )
-        self._whole_message = Timer(clock, self._message_expired)
-        self.invoker = Invoker(
-            self._send, carrier.fail, clock, window.invoked, limits.dimse_timeout
-        )
+        self._timers = timers
+        self._window = window
+        self._invoker: Invoker | None = None
         self.performer = Performer(
             services,
             self._respond,
@@ -100,6 +99,19 @@ class DIMSEProvider:
             carrier.operation_failed,
             window.performed,
         )
+
+    @property
+    def invoker(self) -> Invoker:
+        """The invoking side; most acceptors never need it."""
+        if self._invoker is None:
+            self._invoker = Invoker(
+                self._send,
+                self._carrier.fail,
+                self._timers,
+                self._window.invoked,
+                self._limits.dimse_timeout,
+            )
+        return self._invoker
 
     def received(self, pdu: PDataTF) -> None:
         """The peer's P-DATA-TF.
@@ -121,21 +133,22 @@ class DIMSEProvider:
                 self._received_message(message, context)
         if self._ended:
             return
-        timer = self._whole_message
+        timers = self._timers
         if not self._assembler.mid_message:
-            timer.stop()
-        elif completed or not timer.running:
-            timer.start(self._limits.pdu_timeout)
+            timers.stop("message")
+        elif completed or "message" not in timers.running:
+            timers.start("message", self._limits.pdu_timeout, self._message_expired)
 
     def end(self, reason: AssociationError) -> None:
         """No message can be sent or received any more."""
         self._ended = True
-        self._whole_message.cancel()
-        performer, invoker = self.performer, self.invoker
+        self._timers.stop("message")
+        performer, invoker = self.performer, self._invoker
         # They refer back here: cut, they are freed at once and not with the garbage.
-        del self.performer, self.invoker, self._assembler
+        del self.performer, self._invoker, self._assembler
         performer.end()
-        invoker.end(reason)
+        if invoker is not None:
+            invoker.end(reason)
 
     def _received_message(self, message: Message, context: PresentationContext) -> None:
         carrier = self._carrier

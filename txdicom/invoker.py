@@ -7,14 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from txdicom.dimse.command import RESPONSE, CommandSet, command_name
 from txdicom.dimse.message import Message
 from txdicom.dimse.status import STATUS_PENDING, code_to_category
 from txdicom.errors import AssociationAborted, AssociationError, DIMSETimeout, ProtocolViolation
-from txdicom.timer import Timer
+from txdicom.timers import Timers
 from txdicom.upperlayer.reasons import ABORT_BY_USER, NOT_SPECIFIED
 
 
@@ -53,16 +52,15 @@ class Invoker:
         self,
         send: Callable[[Message], None],
         fail: Callable[[AssociationError], None],
-        clock: IReactorTime,
+        timers: Timers,
         window: int,
         timeout: float | None,
     ) -> None:
         self._send = send
         self._fail = fail
-        self._clock = clock
         self._window = window
         self.timeout = timeout
-        self._timer = Timer(clock, self._expired)
+        self._timers = timers
         self._outstanding: dict[int, _Outstanding] = {}
         self._waiting: deque[_Outstanding] = deque()
         self._ids_waiting: set[int] = set()
@@ -109,9 +107,9 @@ class Invoker:
     def _invoke(self, entry: _Outstanding) -> None:
         self._outstanding[entry.message.command["MessageID"]] = entry
         if self.timeout is not None:
-            entry.deadline = self._clock.seconds() + self.timeout
-            if not self._timer.running:
-                self._timer.start(self.timeout)
+            entry.deadline = self._timers.clock.seconds() + self.timeout
+            if "response" not in self._timers.running:
+                self._timers.start("response", self.timeout, self._expired)
         self._send(entry.message)
 
     def data_set_limit(self, command: CommandSet) -> int:
@@ -160,7 +158,7 @@ class Invoker:
 
     def end(self, reason: AssociationError) -> None:
         """Fail all that is outstanding; no response can come any more."""
-        self._timer.cancel()
+        self._timers.stop("response")
         entries = [*self._outstanding.values(), *self._waiting]
         self._outstanding.clear()
         self._waiting.clear()
@@ -174,15 +172,16 @@ class Invoker:
         if self.timeout is not None:
             message_id = entry.message.command["MessageID"]
             self._outstanding[message_id] = self._outstanding.pop(message_id)
-            entry.deadline = self._clock.seconds() + self.timeout
+            entry.deadline = self._timers.clock.seconds() + self.timeout
             self._next_deadline()
 
     def _next_deadline(self) -> None:
         if not self._outstanding:
-            self._timer.stop()
-        elif self._timer.running:
+            self._timers.stop("response")
+        elif "response" in self._timers.running:
             oldest = next(iter(self._outstanding.values()))
-            self._timer.start(max(0.0, oldest.deadline - self._clock.seconds()))
+            left = max(0.0, oldest.deadline - self._timers.clock.seconds())
+            self._timers.start("response", left, self._expired)
 
     def _expired(self) -> None:
         field = next(iter(self._outstanding.values())).field

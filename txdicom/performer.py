@@ -46,6 +46,8 @@ class Performer:
     :param window: how many operations may be performed at once, 0 for no limit
     """
 
+    __slots__ = ("_handler", "_log_failure", "_performing", "_respond", "_services", "_window")
+
     def __init__(
         self,
         services: Mapping[str, IService],

@@ -35,7 +35,7 @@ from txdicom.events import (
 )
 from txdicom.limits import Limits
 from txdicom.plain_tcp import acknowledge_now, is_plain_tcp, send_now
-from txdicom.timer import Timer
+from txdicom.timers import Timers
 from txdicom.tls_errors import tls_failure
 from txdicom.upperlayer.machine import Received, Sent, UpperLayer
 from txdicom.upperlayer.pdu import PDU
@@ -77,6 +77,7 @@ class UpperLayerUser(Interface):
 class UpperLayerProtocol(Protocol):
     """One transport connection.
 
+    :ivar timers: those of this connection, also of its user
     :ivar tls: whether the connection is TLS
     :ivar handshaken_at: when its handshake was complete, in the clock's seconds, or None
     :ivar lost: how the connection was lost, or None while it is there
@@ -92,6 +93,7 @@ class UpperLayerProtocol(Protocol):
             requestor, limits.max_associate_length, limits.max_pdu or UNANNOUNCED_LIMIT
         )
         self.limits = limits
+        self.timers = Timers(clock)
         self.tls = False
         self.handshaken_at: float | None = None
         self.lost: Failure | None = None
@@ -106,10 +108,6 @@ class UpperLayerProtocol(Protocol):
         self._next_turn: IDelayedCall | None = None
         self._artim_starts = 0
         self._pdus_seen = 0
-        self._artim = Timer(clock, self._artim_expired)
-        self._whole_pdu = Timer(clock, self._pdu_expired)
-        self._network = Timer(clock, user.idle)
-        self._write = Timer(clock, self._write_expired)
 
     # What the user asks for
 
@@ -139,7 +137,7 @@ class UpperLayerProtocol(Protocol):
 
     def watch_network(self) -> None:
         """From now on the network time-out counts, from the last bytes received."""
-        self._network.start(self.limits.network_timeout)
+        self.timers.start("network", self.limits.network_timeout, self._user.idle)
 
     def abort_connection(self) -> None:
         """Close the connection without further ado."""
@@ -190,8 +188,8 @@ class UpperLayerProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.upper_layer.receive_data(data)
-        if self._network.running:
-            self._network.start(self.limits.network_timeout)
+        if "network" in self.timers.running:
+            self.watch_network()
         self._pull()
         if self._plain and self.upper_layer.mid_pdu:
             acknowledge_now(self.transport)
@@ -208,8 +206,7 @@ class UpperLayerProtocol(Protocol):
             self._user.received(indication)
         self._tell_trace()
         # Now, since what was just handled may have started one.
-        for timer in (self._artim, self._whole_pdu, self._network, self._write):
-            timer.cancel()
+        self.timers.cancel()
         user, self._user = self._user, None  # it is told no more, and can be freed
         user.connection_lost()
 
@@ -220,13 +217,13 @@ class UpperLayerProtocol(Protocol):
             # TLS holds what is written until its handshake is complete, which takes reading.
             return
         self._writing_paused = True
-        self._write.start(self.limits.write_timeout)
-        self._whole_pdu.stop()
+        self.timers.start("write", self.limits.write_timeout, self._write_expired)
+        self.timers.stop("pdu")
         self._regulate_reading()
 
     def resumeProducing(self) -> None:
         self._writing_paused = False
-        self._write.stop()
+        self.timers.stop("write")
         self._regulate_reading()
         self._pull()
 
@@ -292,15 +289,16 @@ class UpperLayerProtocol(Protocol):
         if upper_layer.closing:
             self._close()
             return
+        timers = self.timers
         if upper_layer.artim_starts != self._artim_starts:
             self._artim_starts = upper_layer.artim_starts
-            self._artim.start(self._artim_seconds())
-        elif self._artim.running and not upper_layer.artim_running:
-            self._artim.stop()
+            timers.start("artim", self._artim_seconds(), self._artim_expired)
+        elif not upper_layer.artim_running:
+            timers.stop("artim")
         if self._writing_paused or not upper_layer.mid_pdu:
-            self._whole_pdu.stop()
-        elif not self._whole_pdu.running or upper_layer.pdus_received != self._pdus_seen:
-            self._whole_pdu.start(self.limits.pdu_timeout)
+            timers.stop("pdu")
+        elif "pdu" not in timers.running or upper_layer.pdus_received != self._pdus_seen:
+            timers.start("pdu", self.limits.pdu_timeout, self._pdu_expired)
         self._pdus_seen = upper_layer.pdus_received
 
     def _close(self) -> None:
@@ -310,10 +308,9 @@ class UpperLayerProtocol(Protocol):
             # The transport may be paused, and would then not see the peer close.
             self.transport.resumeProducing()
             self.transport.loseConnection()
-            self._whole_pdu.stop()
-            self._network.stop()
-            self._write.stop()
-            self._artim.start(self.limits.closing_timeout)
+            for name in ("pdu", "network", "write"):
+                self.timers.stop(name)
+            self.timers.start("artim", self.limits.closing_timeout, self._artim_expired)
 
     def _artim_seconds(self) -> float | None:
         artim, closing = self.limits.artim, self.limits.closing_timeout

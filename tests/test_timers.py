@@ -1,0 +1,106 @@
+"""The timers of one connection."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from txdicom.timers import Timers
+
+
+class TimersTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.expired = 0
+        self.timers = Timers(self.clock)
+
+    def expire(self) -> None:
+        self.expired += 1
+
+    def test_expires(self) -> None:
+        """A timer expires once, when its time has passed."""
+        self.timers.start("one", 5, self.expire)
+        self.clock.advance(4.9)
+        self.assertEqual(self.expired, 0)
+        self.clock.advance(0.1)
+        self.assertEqual(self.expired, 1)
+        self.clock.advance(10)
+        self.assertEqual(self.expired, 1)
+        self.assertEqual(self.timers.running, {})
+
+    def test_start_again(self) -> None:
+        """Starting again counts from then on, later or sooner."""
+        self.timers.start("one", 5, self.expire)
+        self.clock.advance(4)
+        self.timers.start("one", 5, self.expire)
+        self.clock.advance(4)
+        self.assertEqual(self.expired, 0)
+        self.timers.start("one", 0.5, self.expire)
+        self.clock.advance(0.5)
+        self.assertEqual(self.expired, 1)
+
+    def test_stopped(self) -> None:
+        """A stopped timer does not expire, and can be started again before its old time."""
+        self.timers.start("one", 5, self.expire)
+        self.timers.stop("one")
+        self.clock.advance(3)
+        self.timers.start("one", 5, self.expire)
+        self.clock.advance(4)
+        self.assertEqual(self.expired, 0)
+        self.clock.advance(1)
+        self.assertEqual(self.expired, 1)
+
+    def test_none_is_for_ever(self) -> None:
+        """A timer of None seconds never expires, even if it ran before."""
+        self.timers.start("one", 5, self.expire)
+        self.timers.start("one", None, self.expire)
+        self.clock.advance(1000)
+        self.assertEqual(self.expired, 0)
+
+    def test_cancel_leaves_nothing(self) -> None:
+        """A cancelled timer leaves no call in the reactor."""
+        self.timers.start("one", 5, self.expire)
+        self.timers.stop("one")
+        self.timers.cancel()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.timers.cancel()
+
+    def test_several(self) -> None:
+        """Each expires at its own time, with one call of the reactor for all of them."""
+        order: list[str] = []
+        for name, seconds in (("late", 9.0), ("soon", 3.0), ("between", 6.0), ("never", 7.0)):
+            self.timers.start(name, seconds, lambda name=name: order.append(name))  # type: ignore[misc]
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.timers.stop("never")
+        for _ in range(9):
+            self.clock.advance(1)
+        self.assertEqual(order, ["soon", "between", "late"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stopped_by_another(self) -> None:
+        """One that is due is not called when one that is due with it has stopped it, or all."""
+        for stop in (lambda: self.timers.stop("one"), self.timers.cancel):
+            self.timers.start("other", 5, stop)
+            self.timers.start("one", 5, self.expire)
+            self.clock.advance(5)
+            self.assertEqual(self.expired, 0)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_started_by_another(self) -> None:
+        """One that is due starts itself, or another, anew."""
+        self.timers.start("one", 5, lambda: self.timers.start("one", 2, self.expire))
+        self.timers.start("other", 100, self.expire)
+        self.clock.advance(5)
+        self.clock.advance(1.9)
+        self.assertEqual(self.expired, 0)
+        self.clock.advance(0.1)
+        self.assertEqual(self.expired, 1)
+        self.assertEqual(list(self.timers.running), ["other"])
+
+    def test_failing(self) -> None:
+        """When what one calls fails, the others come in their time all the same."""
+        self.timers.start("bad", 1, lambda: 1 / 0)
+        self.timers.start("one", 5, self.expire)
+        self.assertRaises(ZeroDivisionError, self.clock.advance, 1)
+        self.clock.advance(4)
+        self.assertEqual(self.expired, 1)
