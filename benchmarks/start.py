@@ -88,9 +88,9 @@ STARTS = (
 )
 
 ROWS = (
-    table.Row("--version (others: --help), ms", "version", "ms"),
-    table.Row("one echo, ms", "echo", "ms"),
-    table.Row("server to its first echo, ms", "server", "ms"),
+    table.Row("--version (others: --help), ms", "version", "ms", (table.at_most(1, _TWISTED),)),
+    table.Row("one echo, ms", "echo", "ms", (table.at_most(1.3, _TWISTED),)),
+    table.Row("server to its first echo, ms", "server", "ms", (table.at_most(1_000),)),
 )
 
 
