@@ -29,7 +29,6 @@ from txdicom.upperlayer.user_information import (
     the,
 )
 
-
 #: What handlers are asked about, where it is proposed.
 _ASKED_FOR = frozenset(
     (

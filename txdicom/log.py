@@ -117,7 +117,7 @@ class AssociationLog:
         peer, calling, called = self.peer, self.calling, self.called
         _log.emit(
             level,
-            "{line}",  # not put together by Twisted's formatter, which takes its time for each field
+            "{line}",  # put together here: Twisted's formatter takes its time for each field
             line=f"[{self.number} {peer} {calling}>{called}] {text}",
             association=self.number,
             peer=peer,
