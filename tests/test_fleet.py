@@ -40,6 +40,7 @@ class Peers:
     :ivar under_way: the Deferreds that were not fired, by host
     :ivar most: how many there were at the same time
     :ivar resolving: those whose name is not resolved yet
+    :ivar closing: those whose connection is there for longer than they are under way
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class Peers:
         self.settings: dict[str, Settings] = {}
         self.cancelled: list[str] = []
         self.resolving: set[str] = set()
+        self.closing: dict[str, Deferred[None]] = {}
         self.most = 0
 
     def __call__(self, reactor: Any, target: Target, settings: Settings) -> Any:
@@ -60,7 +62,8 @@ class Peers:
             self.most = max(self.most, len(self.under_way))
             return self.under_way[target.host]
 
-        return SimpleNamespace(run=run, is_resolving=target.host in self.resolving)
+        closed = self.closing.get(target.host) or succeed(None)
+        return SimpleNamespace(run=run, is_resolving=target.host in self.resolving, closed=closed)
 
     def end(self, host: str, outcome: Outcome | Exception) -> None:
         running = self.under_way.pop(host)
@@ -94,7 +97,7 @@ class FleetTests(SynchronousTestCase):
 
     def test_silent(self) -> None:
         """Where there is room for more, those that do not answer do not keep others waiting."""
-        fleet = self.fleet(7, concurrency=2, most=5)
+        fleet = self.fleet(7, concurrency=2, room=5, patient=True)
         running = fleet.run()
         self.assertEqual(list(self.peers.under_way), ["h0", "h1"])
         self.clock.advance(PATIENCE)
@@ -115,7 +118,7 @@ class FleetTests(SynchronousTestCase):
 
     def test_room(self) -> None:
         """However many are silent, no more are under way than there is room for."""
-        fleet = self.fleet(9, concurrency=2, most=5)
+        fleet = self.fleet(9, concurrency=2, room=5, patient=True)
         running = fleet.run()
         self.clock.pump([PATIENCE] * 5)
         self.assertEqual(len(self.peers.under_way), 5)
@@ -124,9 +127,23 @@ class FleetTests(SynchronousTestCase):
         self.assertEqual((len(self.peers.cancelled), len(fleet.not_reached)), (5, 9))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_closing(self) -> None:
+        """A connection that is still to close takes room, but no place; nor is it waited for."""
+        fleet = self.fleet(3, concurrency=1, room=2)
+        self.peers.closing = {"h0": Deferred(), "h1": Deferred(), "h2": Deferred()}
+        running = fleet.run()
+        for host in ("h0", "h1"):
+            self.assertEqual(list(self.peers.under_way), [host])
+            self.peers.end(host, verified(self.targets[int(host[1:])]))
+        self.assertEqual(list(self.peers.under_way), [])
+        self.peers.closing["h1"].callback(None)
+        self.assertEqual(list(self.peers.under_way), ["h2"])
+        self.peers.end("h2", verified(self.targets[2]))
+        self.successResultOf(running)
+
     def test_resolving(self) -> None:
         """While a name is resolved, for which there are not so many threads, it keeps its place."""
-        fleet = self.fleet(3, concurrency=1, most=3)
+        fleet = self.fleet(3, concurrency=1, patient=True)
         self.peers.resolving = {"h0"}
         fleet.run()
         self.clock.pump([PATIENCE] * 4)
@@ -166,7 +183,7 @@ class FleetTests(SynchronousTestCase):
         """Thousands that end at once make no deep stack, and what is kept of each is small."""
 
         def at_once(reactor: Any, target: Target, settings: Settings) -> Any:
-            return SimpleNamespace(run=lambda: succeed(verified(target)))
+            return SimpleNamespace(run=lambda: succeed(verified(target)), closed=succeed(None))
 
         fleet = self.fleet(5000, verification=at_once)
         self.successResultOf(fleet.run())

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHostnameResolver, IHostResolution
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -56,8 +58,8 @@ class StageTests(SynchronousTestCase):
     def connect(self) -> None:
         """Let the attempt to connect that began last come about."""
         host, port, factory, *_ = self.reactor.tcpClients[-1]
-        protocol = factory.buildProtocol(IPv4Address("TCP", host, port))
-        protocol.makeConnection(StringTransport(peerAddress=IPv4Address("TCP", host, port)))
+        self.protocol = factory.buildProtocol(IPv4Address("TCP", host, port))
+        self.protocol.makeConnection(StringTransport(peerAddress=IPv4Address("TCP", host, port)))
 
     def late(self) -> Outcome:
         """The outcome when nothing more happens."""
@@ -83,6 +85,18 @@ class StageTests(SynchronousTestCase):
             self.assertEqual((outcome.addresses, outcome.address), ([host], host))
             self.assertEqual(self.resolver.asked, [])
             self.assert_late("associate")
+
+    def test_closed(self) -> None:
+        """The outcome does not wait until the peer closes; what waits for that is told."""
+        verification = self.verify("192.0.2.1")
+        self.connect()
+        self.assert_late("associate")
+        self.assertNoResult(verification.closed)
+        self.protocol.connectionLost(Failure(ConnectionLost()))
+        self.successResultOf(verification.closed)
+        verification = self.verify("192.0.2.1")
+        self.assert_late("connect")
+        self.successResultOf(verification.closed)
 
     def test_address_not_connected(self) -> None:
         """For an address the first stage is to connect, and what is late then is that."""

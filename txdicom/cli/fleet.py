@@ -27,7 +27,7 @@ RESERVED = 40
 #: Seconds after which a target that has not answered does not keep others waiting, where it may.
 PATIENCE = 0.25
 
-#: Targets under way, with those that are waited for, at most: a connection takes 30 KiB.
+#: Targets that have a connection, or wait for one, unless more are asked for: one takes 40 KiB.
 MOST = 2_000
 
 #: Threads that resolve names, at most; Twisted's ten would make names wait for slow ones.
@@ -106,8 +106,9 @@ class Fleet:
     :param inspect: called with each outcome, to which it may add warnings
     :param on_outcome: called with each outcome when it is there, and what is kept of it
     :param concurrency: how many are under way at the same time
-    :param most: how many, when those are not counted that have not answered for a quarter of a
-        second; the same, if None
+    :param room: how many connections there may be, with those that are still to close
+    :param patient: whether a target that has not answered for a quarter of a second gives its
+        place to another, and is waited for all the same
     """
 
     def __init__(
@@ -117,7 +118,8 @@ class Fleet:
         settings: Settings,
         tls: TLSSettings | None = None,
         concurrency: int = 100,
-        most: int | None = None,
+        room: int = MOST,
+        patient: bool = False,
         on_outcome: Callable[[Outcome, Result], None] = lambda outcome, result: None,
         inspect: Callable[[Outcome], None] = lambda outcome: None,
         verification: Callable[..., Any] = Verification,
@@ -133,11 +135,12 @@ class Fleet:
         self._on_outcome = on_outcome
         self._inspect = inspect
         self._verification = verification
-        self._patient = most is not None and most > concurrency
+        self._patient = patient
         self._places = DeferredSemaphore(concurrency)
-        self._room = DeferredSemaphore(max(concurrency, most or 0))
+        self._room = DeferredSemaphore(max(concurrency, room))
         # In the order of their beginning, each with what will take its place from it.
         self._running: dict[Deferred[Any], IDelayedCall | None] = {}
+        self._over: Deferred[None] | None = None  # waited for, when no other begins
         self._failure: BaseException | None = None
         self.results: list[Result] = []
         self.interrupted = False
@@ -189,7 +192,7 @@ class Fleet:
             self._have_patience(running, verification)
         running.addCallback(self._done, self._reactor.seconds())
         running.addErrback(self._failed)
-        running.addBoth(self._ended, running)
+        running.addBoth(self._ended, running, verification)
 
     def _done(self, outcome: Outcome, began: float) -> None:
         if self.interrupted and outcome.error is None and not outcome.answered:
@@ -215,19 +218,22 @@ class Fleet:
         else:
             self._places.release()
 
-    def _ended(self, _: object, running: Deferred[Any]) -> None:
+    def _ended(self, _: object, running: Deferred[Any], verification: Any) -> None:
         patience = self._running.pop(running)
         if patience is None:
             self._places.release()
         elif patience.active():
             patience.cancel()
             self._places.release()
-        self._room.release()
+        verification.closed.addCallback(lambda _: self._room.release())
+        if not self._running and self._over is not None:
+            over, self._over = self._over, None
+            over.callback(None)
 
     async def _all_ended(self) -> None:
-        """Take the room that is free, and what becomes free, until nothing runs."""
-        while self._running:
-            await self._room.acquire()
+        if self._running:
+            self._over = Deferred()
+            await self._over
 
 
 def sockets_each(targets: Sequence[Target]) -> int:

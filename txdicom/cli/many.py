@@ -45,8 +45,8 @@ def verify_many(
     if with_tls is not None:
         client_creator(tls, with_tls.host)  # what is wrong with the files is told at once
     concurrency = _affordable(parsed.concurrency or DEFAULT_CONCURRENCY, targets)
-    # The number that is asked for is kept to; without one, silent targets keep none waiting.
-    most = None if parsed.concurrency else _possible(MOST, targets)
+    room = _possible(max(MOST, concurrency), targets)
+    patient = parsed.concurrency is None  # a number that is asked for is kept to
     with ExitStack() as stack:
         files = _Files(stack, parsed)
         is_seen = sys.stderr.isatty() and not (parsed.quiet or parsed.debug)
@@ -57,7 +57,7 @@ def verify_many(
 
         from twisted.internet import reactor
 
-        fleet = Fleet(reactor, targets, settings, tls, concurrency, most, tell, inspect)
+        fleet = Fleet(reactor, targets, settings, tls, concurrency, room, patient, tell, inspect)
         prepare(reactor, targets, concurrency)
         _run(reactor, fleet, shown.draw)
         shown.end()

@@ -24,6 +24,8 @@ class Verification:
     """One run against one target.
 
     :ivar outcome: what came of it so far
+    :ivar closed: fires when it is over and its connection is gone, for which an abort waits
+        seconds after the outcome is there
 
     :param on_echo: called with each echo when it is answered
     :param handlers: further event handlers for the association
@@ -45,6 +47,7 @@ class Verification:
         self._resolving: Any = None
         self._association: VerificationAssociation | None = None
         self._protocol: Any = None
+        self.closed: Deferred[None] = Deferred()
         self._stage = "connect" if is_address(target.host) else "resolve"
         self._since = reactor.seconds()
         self._due = self._since + settings.timeout
@@ -82,7 +85,8 @@ class Verification:
         except CancelledError:
             pass  # interrupted: what there is so far counts
         await self._end()
-        self._association = self._protocol = None  # they hold this, and were freed late
+        if self._protocol is None:  # there was no connection
+            self.closed.callback(None)
         return self.outcome
 
     async def _within_deadline(self, step: Callable[[], Any]) -> Any:
@@ -128,6 +132,7 @@ class Verification:
                 (evt.EVT_CONN_OPEN, self._connected),
                 (evt.EVT_ACCEPTED, self._accepted),
                 (evt.EVT_DIMSE_RECV, self._responded),
+                (evt.EVT_CONN_CLOSE, lambda _: self.closed.callback(None)),
                 *self._handlers,
             ],
         )
