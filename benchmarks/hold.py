@@ -32,8 +32,8 @@ FROM_ONE_ADDRESS = 5_000
 #: Echoes of which the percentile is taken, at most.
 ECHOES = 5_000
 
-#: Seconds in which a server that has nothing to do is watched, and in which it settles before.
-IDLE, SETTLE = 2.0, 0.5
+#: Seconds in which a server settles before it is watched doing nothing.
+SETTLE = 0.5
 
 
 def opened(port: int, number: int) -> socket.socket:
@@ -71,11 +71,11 @@ def echo_p99(port: int, connections: Sequence[socket.socket], seconds: float) ->
     return percentile(taken, 99) * 1000
 
 
-def idle_cpu(pid: int) -> float:
+def idle_cpu(pid: int, seconds: float) -> float:
     """Per cent of one CPU, with nothing to do."""
     time.sleep(SETTLE)
     cpu, began = meter.cpu_seconds(pid), time.perf_counter()
-    time.sleep(IDLE)
+    time.sleep(seconds)
     return (meter.cpu_seconds(pid) - cpu) / (time.perf_counter() - began) * 100
 
 
@@ -90,7 +90,7 @@ def hold(port: int, count: int, seconds: float, pid: int) -> dict[str, float]:
     before = meter.memory(pid)
     costs = opening(port, count, pid, held)
     after = meter.memory(pid)
-    idle = idle_cpu(pid)
+    idle = idle_cpu(pid, 2 * seconds)
     # Strewn over all of them, so that none is asked twice in a row.
     strewn = [held[number * 7919 % len(held)] for number in range(min(len(held), ECHOES))]
     on_one, on_all = echo_p99(port, held[:1], seconds), echo_p99(port, strewn, seconds)

@@ -55,16 +55,22 @@ class Meter:
 
     def begin(self) -> None:
         """Count from here, as what was before was preparation."""
-        self._used: tuple[float, float] | None = None
+        self._used: tuple[float, float, float] | None = None
         self._cpu = cpu_seconds(self._pid)
+        self._own_cpu = time.process_time()
         self._began = time.perf_counter()
         self._ends = self._began + self._seconds
 
-    def end(self) -> None:
-        """Count no further, as what comes is clearing up."""
+    def end(self) -> tuple[float, float, float]:
+        """Count no further, as what comes is clearing up.
+
+        Returns seconds: those that passed, and CPU time of the process and of this one.
+        """
         if self._used is None:
             elapsed = time.perf_counter() - self._began
-            self._used = elapsed, cpu_seconds(self._pid) - self._cpu
+            own = time.process_time() - self._own_cpu
+            self._used = elapsed, cpu_seconds(self._pid) - self._cpu, own
+        return self._used
 
     @property
     def goes_on(self) -> bool:
@@ -72,10 +78,11 @@ class Meter:
         return self.done < self.count and time.perf_counter() < self._ends
 
     def result(self) -> dict[str, float]:
-        """How many were done, how many a second, and what they cost of CPU time."""
-        self.end()
-        assert self._used is not None
-        elapsed, cpu = self._used
+        """How many were done, how many a second, and what they cost of CPU time.
+
+        ``load_cpu_us`` is this process's, and tells whether it was the slower one.
+        """
+        elapsed, cpu, own = self.end()
         if not self.done:
             raise SystemExit("nothing was done in the time")
         return {
@@ -83,6 +90,7 @@ class Meter:
             "rate": self.done / elapsed,
             "cpu_us": cpu * 1e6 / self.done,
             "per_cpu_s": self.done / cpu,
+            "load_cpu_us": own * 1e6 / self.done,
         }
 
 

@@ -94,6 +94,10 @@ SCUS = (
 )
 
 
+class NotServing(SystemExit):
+    """A server did not start; ends the program with that message, unless it goes on without it."""
+
+
 class Server(NamedTuple):
     """A server that runs."""
 
@@ -146,14 +150,14 @@ def _wait_until_listening(process: subprocess.Popen[bytes], port: int, name: str
     end = time.monotonic() + START
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise SystemExit(f"{name} ended with status {process.returncode}")
+            raise NotServing(f"{name} ended with status {process.returncode}")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
             time.sleep(0.05)
         else:
             return
-    raise SystemExit(f"{name} does not listen after {START} seconds")
+    raise NotServing(f"{name} does not listen after {START} seconds")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

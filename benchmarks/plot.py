@@ -105,7 +105,7 @@ def panel(
             elements.append(
                 f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top + HEADING}" y2="{y}" class="grid"/>'
             )
-            elements.append(text(x, y + 12, f"{10.0**power:,g}", anchor="middle"))
+            elements.append(text(x, y + 12, f"{10.0**power:,.12g}", anchor="middle"))
     return elements + bars, y + 2 * BAR
 
 
