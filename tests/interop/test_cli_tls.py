@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import trustme
@@ -68,3 +69,22 @@ class CLITLSTests(TLSTestCase):
         """A client without --tls is told that TLS is spoken there, or that it was cut off."""
         out, _, code = await run_echo(await self.address(), "--timeout=5")
         self.assertIn(code, (7, 11), out)
+
+    async def test_fleet(self) -> None:
+        """In a fleet the roster says which peers have TLS; each is verified as it is to be."""
+        plain, roster = AE("SCP"), os.path.join(self.directory(), "nodes.csv")
+        plain.add_supported_context(Verification)
+        self.addCleanup(plain.shutdown)
+        port = (await plain.start_server((HOST, 0), block=False)).getHost().port
+        with open(roster, "w") as file:
+            file.write(f"host,tls\n{await self.address()},yes\n{HOST}:{port},no\n")
+        out, err, code = await run_echo("--targets", roster, "--ca", self.ca, "--json")
+        *targets, fleet = map(json.loads, out.splitlines())
+        self.assertEqual((code, err, fleet["verified"]), (0, "", 2), out)
+        versions = {target["tls_version"]: target["stages_ms"]["tls"] for target in targets}
+        self.assertEqual(set(versions), {"TLSv1.3", None})
+        self.assertGreater(versions["TLSv1.3"], 0)
+        out, _, code = await run_echo("--targets", roster, "--json")  # nobody trusts it
+        self.assertEqual(
+            (code, json.loads(out.splitlines()[-1])["exit_codes"]), (12, {"0": 1, "5": 1})
+        )

@@ -24,9 +24,13 @@ class FleetTests(TestCase):
 
     async def run_echo(self, *argv: str, stdin: bytes | None = None) -> tuple[str, str, int]:
         """Run ``python -m txdicom echo``. Returns what it printed, and its exit code."""
+        return await self.run_python("-m", "txdicom", "echo", *argv, stdin=stdin)
+
+    async def run_python(self, *argv: str, stdin: bytes | None = None) -> tuple[str, str, int]:
+        """Run Python. Returns what it printed, and its exit code."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         out, err, code = await getProcessOutputAndValue(
-            sys.executable, ["-m", "txdicom", "echo", *argv], environment, stdinBytes=stdin
+            sys.executable, argv, environment, stdinBytes=stdin
         )
         return out.decode(), err.decode(), code
 
@@ -100,6 +104,34 @@ class FleetTests(TestCase):
         self.assertEqual(code, 12)
         fleet = json.loads(out.splitlines()[-1])
         self.assertEqual(fleet["exit_codes"], {"0": 1, "5": 1})
+
+    async def test_many_silent(self) -> None:
+        """More silent ones than places do not keep others waiting, unless a number is asked for."""
+        roster = "host,port\n" + f"127.0.0.1,{await self.silent()}\n" * 120
+        roster += f"127.0.0.1,{await self.serve()}\n"
+        for options, least, most in (((), 3, 5.5), (("--concurrency", "100"), 6, 30)):
+            out, _, _ = await self.run_echo(
+                *("--targets", "-", "--json", "--timeout=3", *options), stdin=roster.encode()
+            )
+            fleet = json.loads(out.splitlines()[-1])
+            self.assertEqual(fleet["exit_codes"], {"0": 1, "10": 120})
+            self.assertEqual(fleet["concurrency"], 100)
+            self.assertTrue(least <= fleet["seconds"] < most, f"{options}: {fleet['seconds']} s")
+
+    async def test_descriptors(self) -> None:
+        """However few files may be open, no target fails for that."""
+        roster = "host,port\n" + f"127.0.0.1,{await self.silent()}\n" * 60
+        program = (
+            "import resource, sys;"
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (90, 90));"
+            "from txdicom.cli.main import main; sys.exit(main())"
+        )
+        out, err, _ = await self.run_python(
+            *("-c", program, "echo", "--targets", "-", "--json", "--timeout=0.5"),
+            stdin=roster.encode(),
+        )
+        self.assertEqual(json.loads(out.splitlines()[-1])["exit_codes"], {"10": 60}, out[:2000])
+        self.assertIn("this process may not open more files", err)
 
     async def test_bad_roster(self) -> None:
         """Bad lines are exit code 2 with file, line and reason, and nothing is sent."""
