@@ -51,40 +51,33 @@ class AssociationLog:
     ``called``.
     """
 
-    __slots__ = ("_address", "_called", "_calling", "_throttle", "number")
+    __slots__ = ("_address", "_peer", "_throttle", "called", "calling", "number")
 
     def __init__(self, number: int, address: Callable[[], str], throttle: Throttle) -> None:
         self.number = number
         self._throttle = throttle
         self._address = address
-        self._calling = "?"
-        self._called = "?"
+        self._peer = ""
+        self.calling = "?"
+        self.called = "?"
 
     def __str__(self) -> str:
         return f"{self.number} {self.peer} {self.calling}>{self.called}"
 
     def titles(self, calling: str, called: str) -> None:
         """Who calls whom; both may be the peer's words."""
-        self._calling = calling
-        self._called = called
+        self.calling = printable(calling)
+        self.called = printable(called)
 
     def settle(self) -> None:
         """The address will not change any more; who gave it can be freed."""
-        address = self._address()
-        self._address = lambda: address
+        self._peer = self.peer
+        del self._address
 
     @property
     def peer(self) -> str:
         """The peer's address; behind a PROXY header it is known when data has come."""
-        return printable(self._address())
-
-    @property
-    def calling(self) -> str:
-        return printable(self._calling)
-
-    @property
-    def called(self) -> str:
-        return printable(self._called)
+        return self._peer or printable(self._address())
 
     def debug(self, text: str) -> None:
         self._emit(LogLevel.debug, text)

@@ -302,9 +302,10 @@ def unusable(
 
 def service_user(pdu: AssociateRQ | AssociateAC, ae_title: str) -> ServiceUser:
     """What an A-ASSOCIATE-RQ or -AC says of its sender."""
-    length = the(MaximumLength, pdu.user_information)
-    uid = the(ImplementationClassUID, pdu.user_information)
-    name = the(ImplementationVersionName, pdu.user_information)
+    information = pdu.user_information
+    length = the(MaximumLength, information)
+    uid = the(ImplementationClassUID, information)
+    name = the(ImplementationVersionName, information)
     return ServiceUser(
         significant(ae_title),
         length.maximum_length if length else DEFAULT_MAX_LENGTH,

@@ -314,9 +314,9 @@ class UpperLayerProtocol(Protocol):
 
     def _artim_seconds(self) -> float | None:
         artim, closing = self.limits.artim, self.limits.closing_timeout
-        if self.upper_layer.state is not _AWAITING_TRANSPORT_CLOSE:
+        if self.upper_layer.state is not _AWAITING_TRANSPORT_CLOSE or closing is None:
             return artim
-        return min((seconds for seconds in (artim, closing) if seconds is not None), default=None)
+        return closing if artim is None else min(artim, closing)
 
     # The timers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import Deferred, fail
@@ -14,6 +15,7 @@ from txdicom.services.verification import VerificationSCP, c_echo
 from txdicom.uids import VERIFICATION
 
 if TYPE_CHECKING:
+    from pydicom.dataelem import DataElement
     from pydicom.dataset import Dataset
 
 
@@ -73,12 +75,20 @@ class VerificationAssociation(Association):
 
 
 def _data_set(response: Message) -> Dataset:
-    # pydicom takes over a tenth of a second to import, so only who asks for it pays.
-    from pydicom.dataset import Dataset
-
-    data_set = Dataset()
-    data_set.Status = response.command["Status"]
+    new_data_set, new_element = _pydicom()
+    status = new_element(0x00000900, "US", response.command["Status"], already_converted=True)
+    data_set = new_data_set({status.tag: status})
     comment = response.command.get("ErrorComment")
     if comment is not None:
         data_set.ErrorComment = comment
     return data_set
+
+
+@cache
+def _pydicom() -> tuple[type[Dataset], type[DataElement]]:
+    """What data sets are made with."""
+    # It takes over a tenth of a second to import, so only who asks for a data set pays.
+    from pydicom.dataelem import DataElement
+    from pydicom.dataset import Dataset
+
+    return Dataset, DataElement

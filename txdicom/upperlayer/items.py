@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from txdicom.errors import ProtocolViolation
@@ -50,13 +51,23 @@ def decode_uid(data: bytes, start: int, end: int) -> str:
     """A UID, without the padding that some peers add."""
     # One byte of padding makes it even; with the limit tested first, no long one is ever copied.
     if end - start <= UID_LENGTH + 1:
-        try:
-            uid = str(data[start:end], "ascii").rstrip("\0 ")
-        except UnicodeDecodeError:
-            raise ProtocolViolation("a UID with bytes outside ASCII") from None
-        if len(uid) <= UID_LENGTH:
-            return uid
-    raise ProtocolViolation(f"a UID of {end - start} characters; {UID_LENGTH} are the limit")
+        return _uid(data[start:end])
+    raise _too_long(end - start)
+
+
+@lru_cache(maxsize=1024)  # the same few come again and again
+def _uid(data: bytes) -> str:
+    try:
+        uid = str(data, "ascii").rstrip("\0 ")
+    except UnicodeDecodeError:
+        raise ProtocolViolation("a UID with bytes outside ASCII") from None
+    if len(uid) > UID_LENGTH:
+        raise _too_long(len(data))
+    return uid
+
+
+def _too_long(length: int) -> ProtocolViolation:
+    return ProtocolViolation(f"a UID of {length} characters; {UID_LENGTH} are the limit")
 
 
 def fields(form: struct.Struct, data: bytes, start: int, end: int) -> tuple[int, ...]:
