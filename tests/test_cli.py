@@ -17,7 +17,7 @@ from txdicom.cli.outcome import Echo, Outcome
 from txdicom.cli.target import Target, parse_target
 from txdicom.negotiation import ServiceUser
 from txdicom.tls import TLSFacts, TLSSettings
-from txdicom.upperlayer.user_information import UserIdentityRQ
+from txdicom.upperlayer.user_information import AsynchronousOperationsWindow, UserIdentityRQ
 
 
 def parsed(*argv: str) -> argparse.Namespace:
@@ -88,6 +88,9 @@ class ArgumentTests(SynchronousTestCase):
             (["pacs", "--count", "0"], "0"),
             (["pacs", "--count", "1.5"], "1.5"),
             (["pacs", "-pdu", "-1"], "-1"),
+            (["pacs", "--window", "2"], "INVOKED,PERFORMED"),
+            (["pacs", "--window", "1,65536"], "65535"),
+            (["pacs", "--window", "1,-1"], "65535"),
             ([], "HOST"),
         ):
             stderr = io.StringIO()
@@ -108,6 +111,15 @@ class ArgumentTests(SynchronousTestCase):
             parsed(*"pacs --tls --ca a --cert b --key c --server-name d --tls-insecure".split())
         )
         self.assertEqual(settings.tls, TLSSettings("a", "b", "c", "d", True))
+
+    def test_window(self) -> None:
+        """An asynchronous operations window is proposed, with a user identity if there is one."""
+        window = AsynchronousOperationsWindow(0, 1)
+        for options, items in (
+            (["--window", "0,1"], (window,)),
+            (["--window", "0,1", "--user", "x"], (window, UserIdentityRQ(1, b"x"))),
+        ):
+            self.assertEqual(arguments.settings(parsed("pacs", *options)).extended, items)
 
     def test_identity(self) -> None:
         """The passcode comes from a file or the environment, never from an argument."""

@@ -125,6 +125,12 @@ SEEN = (
     (aborted("associate", identity_proposed=True), "identity", "--user"),
     (lost("associate", identity_proposed=True), "identity", "did not say"),
     (aborted("associate", window_proposed=True), "window", "asynchronous"),
+    (lost("echo", window_proposed=True), "window", "--window"),
+    (
+        aborted("associate", window_proposed=True, identity_proposed=True),
+        "identity-or-window",
+        "either",
+    ),
     (lost("associate"), "closed", "--tls"),
     (lost("associate", tls_wanted=True), "closed", "certificate"),
     (aborted("associate"), "aborted", "ME calls YOU"),

@@ -109,6 +109,19 @@ class ExitCodeTests(FaultsTestCase):
             await self.assert_exit(0, "Success", address)
             await self.assert_exit(code, "stage associate", address, "--user=anna")
 
+    async def test_window(self) -> None:
+        """7: a peer that does not stand an asynchronous operations window; --explain tells."""
+        address = await self.serve_faults("abort:on-async-window")
+        await self.assert_exit(0, "Success", address)
+        await self.assert_exit(
+            7, "Try without --window.", address, "--window=2,1", "--explain", "--user=anna"
+        )
+        await self.assert_exit(7, "Try without --window.", address, "--window=0,0", "--explain")
+        # Others accept the window, and close the connection when there is an echo.
+        address = await self.serve_faults("drop:on-echo")
+        await self.assert_exit(7, "Try without --window.", address, "--window=0,0", "--explain")
+        await self.assert_exit(0, "Success", await self.serve_faults(), "--window=5,5")
+
     async def test_no_context(self) -> None:
         """8: the association is fine, but Verification is not."""
         await self.assert_fault("no-context", 8, "abstract-syntax-not-supported")

@@ -15,7 +15,11 @@ from txdicom.cli.target import Target, checked_port, parse_target
 from txdicom.limits import Limits
 from txdicom.titles import ANY_SCP, checked_title
 from txdicom.tls import TLSSettings
-from txdicom.upperlayer.user_information import UserIdentityRQ
+from txdicom.upperlayer.user_information import (
+    AsynchronousOperationsWindow,
+    UserIdentityRQ,
+    UserInformation,
+)
 
 #: The environment variable that may hold the passcode.
 PASSWORD_VARIABLE = "TXDICOM_PASSWORD"
@@ -60,6 +64,15 @@ def _length(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) > 0xFFFFFFFF:
         raise ValueError(f"a number of bytes, not {text!r}")
     return int(text)
+
+
+def _window(text: str) -> AsynchronousOperationsWindow:
+    words = text.split(",")
+    if len(words) != 2 or not all(
+        word.isascii() and word.isdigit() and int(word) <= 0xFFFF for word in words
+    ):
+        raise ValueError(f"two numbers, INVOKED,PERFORMED, each 0 to 65535, not {text!r}")
+    return AsynchronousOperationsWindow(int(words[0]), int(words[1]))
 
 
 def _titles(text: str) -> tuple[str, ...]:
@@ -166,6 +179,13 @@ def _add_association(echo: argparse.ArgumentParser) -> None:
         help="longest PDU to receive, 0 for no limit (16382)",
     )
     group.add_argument("--abort", action="store_true", help="abort at the end, not release")
+    group.add_argument(
+        "--window",
+        type=_argument(_window),
+        metavar="INVOKED,PERFORMED",
+        help="propose an asynchronous operations window, 0 for no limit; it is only proposed,"
+        " each echo waits for the one before",
+    )
     group.add_argument("--user", metavar="NAME", help="user name to give (user identity)")
     group.add_argument(
         "--password-file",
@@ -311,7 +331,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
         interval=arguments.interval,
         abort=arguments.abort,
         tls=tls_settings(arguments) if arguments.tls else None,
-        extended=() if arguments.user is None else (_identity(arguments),),
+        extended=_extended(arguments),
     )
 
 
@@ -320,6 +340,12 @@ def tls_settings(arguments: argparse.Namespace) -> TLSSettings:
     return TLSSettings(
         arguments.ca, arguments.cert, arguments.key, arguments.server_name, arguments.tls_insecure
     )
+
+
+def _extended(arguments: argparse.Namespace) -> tuple[UserInformation, ...]:
+    """What is proposed besides the presentation context."""
+    window = () if arguments.window is None else (arguments.window,)
+    return window if arguments.user is None else (*window, _identity(arguments))
 
 
 def _identity(arguments: argparse.Namespace) -> UserIdentityRQ:

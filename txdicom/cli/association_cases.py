@@ -102,6 +102,13 @@ ASSOCIATION_CASES = (
     ),
     # associate: no proper answer
     Case(
+        "identity-or-window",
+        all_of(associating, with_identity, with_window),
+        "A user identity and an asynchronous operations window were proposed, and some peers end"
+        " the connection because of either; that this is why, the peer did not say.",
+        ("Try without --window.", "Try without --user."),
+    ),
+    Case(
         "identity",
         all_of(associating, with_identity),
         "A user identity was proposed, and some peers end the connection because of one; that this"
@@ -110,10 +117,10 @@ ASSOCIATION_CASES = (
     ),
     Case(
         "window",
-        all_of(associating, with_window),
+        all_of(any_of(associating, lost), with_window),  # some accept it, and close at the echo
         "An asynchronous operations window was proposed, and some peers end the connection because"
         " of one; that this is why, the peer did not say.",
-        ("Try without it.",),
+        ("Try without --window.",),
     ),
     Case(
         "closed",
