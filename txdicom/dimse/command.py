@@ -154,7 +154,8 @@ def decode(data: bytes) -> dict[str, Any]:
         its VR does not allow
     """
     prepared = _PREPARED_BY_LENGTH.get(len(data))
-    return (prepared and prepared.decode(data)) or _decode(data)
+    command = None if prepared is None else prepared.decode(data)
+    return _decode(data) if command is None else command
 
 
 def _decode(data: bytes) -> dict[str, Any]:
@@ -190,9 +191,10 @@ def encode(command: CommandSet) -> bytes:
     :raise KeyError: a keyword that Table E.1-1 does not have
     :raise ValueError: a value that its element cannot hold
     """
-    prepared = _PREPARED_BY_FIELD.get(command.get("CommandField"))
+    prepared = _PREPARED.get(command.get("CommandField", 0))
     try:
-        return (prepared and prepared.encode(command)) or _encode(command)
+        data = None if prepared is None else prepared.encode(command)
+        return _encode(command) if data is None else data
     except (struct.error, UnicodeEncodeError) as error:
         raise ValueError(f"command set {command!r} cannot be encoded: {error}") from None
 
@@ -224,7 +226,7 @@ class _Prepared:
     It is coded by the same functions as all others, once.
     """
 
-    __slots__ = ("_after", "_before", "_command", "_decoded", "_keyword")
+    __slots__ = ("_after", "_before", "_command", "_decoded", "_keyword", "length")
 
     def __init__(self, keyword: str, command: CommandSet) -> None:
         self._keyword = keyword
@@ -235,9 +237,7 @@ class _Prepared:
         header = _HEADER.pack(0, number, 2)
         before, self._after = data.split(header + encode_value(0))
         self._before = before + header
-
-    def __len__(self) -> int:
-        return len(self._before) + 2 + len(self._after)
+        self.length = len(data)
 
     def decode(self, data: bytes) -> dict[str, Any] | None:
         """The command set that the bytes are, which have the same length; None if another one."""
@@ -267,5 +267,4 @@ _PREPARED = {
         {**_C_ECHO, "CommandField": C_ECHO_RQ | RESPONSE, "Status": 0x0000},
     ),
 }
-_PREPARED_BY_FIELD: Mapping[Any, _Prepared] = _PREPARED
-_PREPARED_BY_LENGTH = {len(prepared): prepared for prepared in _PREPARED.values()}
+_PREPARED_BY_LENGTH = {prepared.length: prepared for prepared in _PREPARED.values()}
