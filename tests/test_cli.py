@@ -6,13 +6,15 @@ import argparse
 import contextlib
 import io
 import json
+import os
 from datetime import datetime, timezone
 from typing import Any
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from txdicom import errors
-from txdicom.cli import arguments, exit_codes, machine, text
+from txdicom.cli import arguments, exit_codes, machine, terminal, text
 from txdicom.cli.outcome import Echo, Outcome
 from txdicom.cli.target import Target, parse_target
 from txdicom.negotiation import ServiceUser
@@ -195,7 +197,66 @@ def an_outcome() -> Outcome:
     )
 
 
+class Stream(io.StringIO):
+    """A stream that is a terminal, or not."""
+
+    def __init__(self, is_terminal: bool = True) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+class TerminalTests(SynchronousTestCase):
+    def painted(self, stream: Stream, **variables: str) -> str:
+        """A red word, as it is printed there."""
+        with patch.dict(os.environ, variables):
+            for name in {"TERM", "NO_COLOR"} - set(variables):
+                os.environ.pop(name, None)
+            return terminal.paint(stream)("word", terminal.RED)
+
+    def test_colours(self) -> None:
+        """Colours are for a terminal that has them, where NO_COLOR does not say otherwise."""
+        red = "\x1b[31mword\x1b[0m"
+        self.assertEqual(self.painted(Stream(), TERM="xterm"), red)
+        self.assertEqual(self.painted(Stream(), TERM="xterm", NO_COLOR=""), red)
+        for stream, variables in (
+            (Stream(False), {"TERM": "xterm"}),
+            (Stream(), {"TERM": "xterm", "NO_COLOR": "1"}),
+            (Stream(), {"TERM": "xterm", "NO_COLOR": "0"}),
+            (Stream(), {"TERM": "dumb"}),
+            (Stream(), {}),
+        ):
+            self.assertEqual(self.painted(stream, **variables), "word", variables)
+
+    def test_width(self) -> None:
+        """A terminal has a width; a file has none."""
+        with patch.dict(os.environ, {"COLUMNS": "77"}):
+            self.assertEqual(terminal.width(Stream()), 77)
+            self.assertIsNone(terminal.width(Stream(False)))
+
+
+def bracketed(words: str, colour: int) -> str:
+    """Stands for a colour."""
+    return f"<{colour} {words}>"
+
+
 class TextTests(SynchronousTestCase):
+    def test_colours(self) -> None:
+        """Success is green, what failed is red, a warning is yellow."""
+        outcome = an_outcome()
+        line = text.echo_line(outcome, outcome.echoes[0], bracketed)
+        self.assertIn("echo 1: <32 0x0000 - Success>, 10.0 ms", line)
+        line = text.echo_line(outcome, Echo(1, 1, 0.1, 0x0110), bracketed)
+        self.assertIn("echo 1: <31 0x0110 - Failure: Processing failure>, 100 ms", line)
+        outcome.error = errors.NameNotResolved("pacs", "no")
+        outcome.warnings.append("old")
+        *_, failed = text.summary(outcome, bracketed)
+        self.assertTrue(failed.startswith("<31 FAILED> at the stage resolve: "), failed)
+        self.assertEqual(list(text.warnings(outcome, bracketed)), ["<33 warning:> old"])
+        self.assertEqual(list(text.warnings(outcome)), ["warning: old"])
+
     def test_summary(self) -> None:
         """The summary counts, and times the stages apart."""
         lines = list(text.summary(an_outcome()))

@@ -141,6 +141,18 @@ class LadderTests(SynchronousTestCase):
         ):
             self.assertIn(words, shown)
 
+    def test_width(self) -> None:
+        """On a terminal no line is longer than it is wide, and the rungs stay what they are."""
+        exchanged = lines((">", REQUEST.encode()), ("<", AssociateRJ(1, 1, 7).encode()))
+        self.assertEqual(
+            list(exchange.ladder(exchanged, width=80))[2:],
+            [
+                "       1.5  |<- A-ASSOCIATE-RJ -----|  rejected-permanent: called-AE-title-not-",
+                "            |                       |  recognized",
+            ],
+        )
+        self.assertEqual(len(list(exchange.ladder(exchanged, width=200))), 3)
+
     def test_secrets(self) -> None:
         """Neither the ladder nor the words show a passcode."""
         identity = UserIdentityRQ(2, b"someone", b"s3cret")

@@ -322,6 +322,22 @@ class ReportTests(SynchronousTestCase):
         self.assertTrue(lines[2].startswith("refused:104: FAILED (4, connect): no connection"))
         self.assertTrue(lines[4].startswith("status:104: FAILED (9, echo): 0x0122"))
 
+    def test_colours(self) -> None:
+        """Lines and totals have colours where they are asked for; the table's rows have none."""
+
+        def paint(words: str, colour: int) -> str:
+            return f"<{colour} {words}>"
+
+        fleet = a_fleet()
+        lines = [fleet_report.line(result, paint) for result in fleet.results]
+        self.assertEqual(lines[0], "fine:104: <32 verified>, echo 10.0 ms")
+        self.assertTrue(lines[1].startswith("warned:104: <33 verified, but> the release failed"))
+        self.assertTrue(lines[2].startswith("refused:104: <31 FAILED> (4, connect): no connection"))
+        table = list(fleet_report.table(fleet, True, 80, paint))
+        rows, totals = table[: table.index("")], table[table.index("") + 1]
+        self.assertNotRegex("".join(rows), r"<\d")
+        self.assertIn("6 targets: <32 2 verified>, <31 3 failed>, <33 1 not reached>, in", totals)
+
     def test_json(self) -> None:
         """The summary counts, by exit code too, and has every key always."""
         whole = json.loads(fleet_report.fleet_json(a_fleet()))

@@ -9,8 +9,9 @@ import sys
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, ProcessProtocol, Protocol
 from twisted.internet.utils import getProcessOutputAndValue
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from txdicom import AE, evt
@@ -165,3 +166,36 @@ class CLITests(TestCase):
             self.assertNotIn("twisted", await loaded(*argv))
         for word in ("statistics", "getpass", "pydicom", "cli.resolving", "cli.fleet", "explain"):
             self.assertNotIn(word, await loaded("echo", await self.serve(), "-q"))
+
+    async def test_colours(self) -> None:
+        """On a terminal success is green, but not where NO_COLOR says so, nor for programs."""
+        address = await self.serve()
+        for options, variables, is_green in (
+            ((), {}, True),
+            ((), {"NO_COLOR": "1"}, False),
+            ((), {"TERM": "dumb"}, False),
+            (("--json",), {}, False),
+            (("--nagios",), {}, False),
+        ):
+            out = await self._on_a_terminal({"TERM": "xterm", **variables}, address, *options)
+            self.assertIn(b"0x0000" if "--json" not in options else b'"status": 0', out)
+            self.assertEqual(b"\x1b[32m0x0000 - Success\x1b[0m" in out, is_green, out)
+            self.assertEqual(b"\x1b" in out, is_green, out)
+
+    async def _on_a_terminal(self, variables: dict[str, str], *argv: str) -> bytes:
+        ended: Deferred[bytes] = Deferred()
+
+        class Terminal(ProcessProtocol):
+            said = b""
+
+            def outReceived(self, data: bytes) -> None:
+                self.said += data
+
+            def processEnded(self, reason: Failure) -> None:
+                ended.callback(self.said)
+
+        environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        environment |= {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p), **variables}
+        command = [sys.executable, "-m", "txdicom", "echo", *argv]
+        reactor.spawnProcess(Terminal(), sys.executable, command, environment, usePTY=True)
+        return await ended

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from txdicom.cli.text import wrapped
 from txdicom.dimse.command import command_name
 from txdicom.dimse.message import Assembler, Message
 from txdicom.dimse.status import status_words
@@ -113,8 +114,11 @@ def steps(lines: Iterable[Line]) -> Iterator[Step]:
 # The ladder
 
 
-def ladder(lines: Iterable[Line], left_out: int = 0) -> Iterator[str]:
-    """Who sent what, and when."""
+def ladder(lines: Iterable[Line], left_out: int = 0, width: int | None = None) -> Iterator[str]:
+    """Who sent what, and when.
+
+    :param width: of the terminal, for which it is wrapped; None where there is none
+    """
     yield f"{'ms':>10}  requestor             acceptor"
     for step in steps(lines):
         ms = "" if step.line.ms is None else f"{step.line.ms:.1f}"
@@ -123,7 +127,10 @@ def ladder(lines: Iterable[Line], left_out: int = 0) -> Iterator[str]:
             arrow = f"|-- {name} ".ljust(23, "-") + ">|"
         else:
             arrow = f"|<- {name} ".ljust(24, "-") + "|"
-        yield f"{ms:>10}  {arrow}  {detail}".rstrip()
+        first, *others = wrapped(f"{ms:>10}  {arrow}  ", detail, width)
+        yield first.rstrip()
+        for other in others:
+            yield f"{'':>10}  |{'':23}|  {other.lstrip()}"
     if left_out:
         yield f"{'':>10}  and {left_out} further PDUs, not kept"
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from txdicom.cli import exit_codes
 from txdicom.cli.fleet import Fleet, Result
-from txdicom.cli.text import median, milliseconds, percentile
+from txdicom.cli.terminal import GREEN, RED, YELLOW, Paint, plain
+from txdicom.cli.text import median, milliseconds, percentile, wrapped
 
 #: The columns of --csv.
 COLUMNS = (
@@ -16,24 +17,24 @@ COLUMNS = (
     *("message", "echo_ms", "total_ms"),
 )
 
-# Characters of the last column that a narrow terminal has to have room for.
-_LEAST_ROOM = 20
 
-
-def line(result: Result) -> str:
+def line(result: Result, paint: Paint = plain) -> str:
     """The line of a target when it is done."""
-    said = _what(result)
+    said = _what(result, paint)
     time = "" if result.echo is None else f", echo {milliseconds(result.echo)}"
     return f"{result.target}: {said}{time}"
 
 
-def _what(result: Result) -> str:
+def _what(result: Result, paint: Paint) -> str:
     if not result.verified:
-        return f"FAILED ({result.exit_code}, {result.stage}): {result.words}"
-    return f"verified, but {result.words}" if result.warned else "verified"
+        failed = paint("FAILED", RED)
+        return f"{failed} ({result.exit_code}, {result.stage}): {result.words}"
+    if result.warned:
+        return f"{paint('verified, but', YELLOW)} {result.words}"
+    return paint("verified", GREEN)
 
 
-def table(fleet: Fleet, everything: bool, width: int | None) -> Iterator[str]:
+def table(fleet: Fleet, everything: bool, width: int | None, paint: Paint = plain) -> Iterator[str]:
     """The table at the end: what is wrong, the worst first; all only where that is asked for.
 
     :param width: of the terminal, for which rows are wrapped; None where there is none
@@ -50,32 +51,28 @@ def table(fleet: Fleet, everything: bool, width: int | None) -> Iterator[str]:
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         for row in rows:
             cells = [cell.ljust(room) for cell, room in zip(row, widths, strict=False)]
-            yield from _wrapped("  ".join([*cells, ""]), row[3], width)
+            yield from wrapped("  ".join([*cells, ""]), row[3], width)
         yield ""
-    yield from _totals(fleet)
+    yield from _totals(fleet, paint)
 
 
 def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _wrapped(start: str, text: str, width: int | None) -> list[str]:
-    """A row, its last cell in as many lines as it needs."""
-    if width is None or len(start) + len(text) <= width:
-        return [start + text]
-    from textwrap import wrap
-
-    room = max(width - len(start), _LEAST_ROOM)
-    first, *others = wrap(text, room) or [""]
-    return [start + first, *(" " * len(start) + more for more in others)]
-
-
-def _totals(fleet: Fleet) -> Iterator[str]:
+def _totals(fleet: Fleet, paint: Paint) -> Iterator[str]:
     failed = [result for result in fleet.results if not result.verified]
     verified = len(fleet.results) - len(failed)
-    said = f"{len(fleet.targets)} targets: {verified} verified, {len(failed)} failed"
-    if fleet.not_reached:
-        said += f", {len(fleet.not_reached)} not reached"
+    parts = [
+        paint(f"{number} {what}", colour) if number else f"{number} {what}"
+        for number, what, colour in (
+            (verified, "verified", GREEN),
+            (len(failed), "failed", RED),
+            (len(fleet.not_reached), "not reached", YELLOW),
+        )
+        if number or what != "not reached"
+    ]
+    said = f"{len(fleet.targets)} targets: {', '.join(parts)}"
     yield f"{said}, in {fleet.seconds:.1f} s"
     for code, number in sorted(Counter(result.exit_code for result in failed).items()):
         yield f"{number:>7}  {exit_codes.MEANINGS[code]} ({code})"

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from txdicom.cli import arguments, exit_codes, machine, text
+from txdicom.cli import arguments, exit_codes, machine, terminal, text
 from txdicom.cli.outcome import Echo, Outcome
 from txdicom.cli.target import DEFAULT_PORT
 
@@ -38,6 +38,10 @@ def _echo(parsed: argparse.Namespace) -> int:
         from txdicom.log import debug_logger
 
         debug_logger()
+    if parsed.probe or parsed.diff is not None:
+        from txdicom.cli.probe import probe
+
+        return probe(parsed, targets, settings)
     if parsed.targets or len(targets) > 1:
         if parsed.explain or parsed.try_titles or parsed.save:
             raise ValueError("--explain, --try-titles and --save are for one target")
@@ -137,7 +141,7 @@ def _printer(parsed: argparse.Namespace) -> Any:
         if parsed.json:
             print(machine.echo_json(outcome, echo), flush=True)
         elif not (parsed.quiet or parsed.nagios):
-            print(text.echo_line(outcome, echo), flush=True)
+            print(text.echo_line(outcome, echo, terminal.paint(sys.stdout)), flush=True)
 
     return on_echo
 
@@ -150,8 +154,10 @@ def _print_summary(parsed: argparse.Namespace, outcome: Outcome) -> None:
         if parsed.verbose:
             for line in text.about_the_peer(outcome):
                 print(line)
-        for line in text.summary(outcome):
-            print(line, file=sys.stderr if line.startswith("warning:") else sys.stdout)
+        for line in text.summary(outcome, terminal.paint(sys.stdout)):
+            print(line)
+        for line in text.warnings(outcome, terminal.paint(sys.stderr)):
+            print(line, file=sys.stderr)
         _explain(parsed, outcome)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from typing import Any
 
 from twisted.internet.task import LoopingCall
 
-from txdicom.cli import fleet_report
+from txdicom.cli import fleet_report, terminal
 from txdicom.cli.arguments import DEFAULT_CONCURRENCY
 from txdicom.cli.fleet import MOST, Fleet, Result, affordable, descriptors, prepare, sockets_each
 from txdicom.cli.outcome import Outcome
@@ -65,8 +64,8 @@ def verify_many(
     if parsed.json:
         print(fleet_report.fleet_json(fleet))
     elif not parsed.quiet:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        print("", *fleet_report.table(fleet, parsed.verbose, width), sep="\n")
+        width, paint = terminal.width(sys.stdout), terminal.paint(sys.stdout)
+        print("", *fleet_report.table(fleet, parsed.verbose, width, paint), sep="\n")
     return fleet.exit_code
 
 
@@ -74,6 +73,8 @@ def _teller(
     parsed: argparse.Namespace, shown: Progress, files: _Files
 ) -> Callable[[Outcome, Result], None]:
     """What is called with each outcome."""
+
+    paint = terminal.paint(sys.stdout)
 
     def tell(outcome: Outcome, result: Result) -> None:
         shown.add(result.verified)
@@ -83,7 +84,7 @@ def _teller(
 
             shown.print(machine.summary_json(outcome))
         elif not parsed.quiet:
-            shown.print(fleet_report.line(result))
+            shown.print(fleet_report.line(result, paint))
 
     return tell
 
@@ -117,8 +118,9 @@ def _affordable(concurrency: int, targets: Sequence[Target]) -> int:
     wanted = min(concurrency, len(targets))
     possible = _possible(wanted, targets)
     if possible < wanted:
+        warning = terminal.paint(sys.stderr)("warning:", terminal.YELLOW)
         print(
-            f"warning: {possible} targets at the same time, not {wanted}:"
+            f"{warning} {possible} targets at the same time, not {wanted}:"
             " this process may not open more files (ulimit -n)",
             file=sys.stderr,
         )

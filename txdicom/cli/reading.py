@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 
 from twisted.internet.error import ConnectionRefusedError
 
-from txdicom.cli import exchange, pcap
+from txdicom.cli import exchange, pcap, terminal
 from txdicom.cli.exchange import Line, Step
 from txdicom.cli.explain import explanation_lines
 from txdicom.cli.outcome import Echo, Outcome
@@ -187,7 +188,7 @@ def _exchanged(lines: list[Line], outcome: Outcome, verbose: bool) -> Iterator[s
     if verbose:
         yield from exchange.in_words(lines)
     if lines:
-        yield from exchange.ladder(lines)
+        yield from exchange.ladder(lines, width=terminal.width(sys.stdout))
     elif outcome.error is None:
         yield "No PDU, nor anything in the place of one, is to be seen in it."
         return

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from txdicom.cli import exchange
+from txdicom.cli import exchange, terminal
 from txdicom.cli.target import Target
 
 
@@ -32,5 +32,6 @@ class Recording:
         if self._file is not None:
             exchange.save(self._file, self._exchange, str(target))
         if show:
-            for line in exchange.ladder(self._exchange.lines, self._exchange.left_out):
+            width = terminal.width(sys.stderr)
+            for line in exchange.ladder(self._exchange.lines, self._exchange.left_out, width):
                 print(line, file=sys.stderr)

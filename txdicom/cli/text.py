@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from txdicom.cli.outcome import STAGES, Echo, Outcome
+from txdicom.cli.terminal import GREEN, RED, YELLOW, Paint, plain
 from txdicom.dimse.status import status_words
 from txdicom.words import printable, uid_name
+
+# Characters of the last column that a narrow terminal has to have room for.
+_LEAST_ROOM = 20
 
 
 def milliseconds(seconds: float) -> str:
@@ -28,18 +32,33 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def echo_line(outcome: Outcome, echo: Echo) -> str:
+def wrapped(start: str, words: str, width: int | None) -> list[str]:
+    """A row whose last cell takes as many lines as it needs.
+
+    :param start: what stands before that cell
+    :param width: of the terminal; None where there is none
+    """
+    if width is None or len(start) + len(words) <= width:
+        return [start + words]
+    from textwrap import wrap
+
+    first, *others = wrap(words, max(width - len(start), _LEAST_ROOM)) or [""]
+    return [start + first, *(" " * len(start) + more for more in others)]
+
+
+def echo_line(outcome: Outcome, echo: Echo, paint: Paint = plain) -> str:
     """The line of one answered echo."""
+    status = paint(status_words(echo.status or 0), GREEN if echo.verified else RED)
     line = (
         f"{outcome.called_ae_title} at {outcome.address}:{outcome.target.port}:"
-        f" echo {echo.number}: {status_words(echo.status or 0)}"
+        f" echo {echo.number}: {status}"
     )
     if echo.error_comment:
         line += f" ({printable(echo.error_comment)})"
     return f"{line}, {milliseconds(echo.seconds or 0)}"
 
 
-def summary(outcome: Outcome) -> Iterator[str]:
+def summary(outcome: Outcome, paint: Paint = plain) -> Iterator[str]:
     """The lines at the end."""
     sent, answered = len(outcome.echoes), len(outcome.answered)
     if sent > 1:
@@ -59,11 +78,16 @@ def summary(outcome: Outcome) -> Iterator[str]:
         yield "stages: " + ", ".join(stages)
     if outcome.error is not None:
         error = outcome.error
-        yield f"FAILED at the stage {error.stage}: {printable(str(error), 400)}"
+        failed = paint("FAILED", RED)
+        yield f"{failed} at the stage {error.stage}: {printable(str(error), 400)}"
     elif outcome.exit_code:
-        yield "FAILED: a status other than success"
+        yield f"{paint('FAILED', RED)}: a status other than success"
+
+
+def warnings(outcome: Outcome, paint: Paint = plain) -> Iterator[str]:
+    """What went wrong without making the verification fail."""
     for warning in outcome.warnings:
-        yield f"warning: {printable(warning, 400)}"
+        yield f"{paint('warning:', YELLOW)} {printable(warning, 400)}"
 
 
 def about_the_peer(outcome: Outcome) -> Iterator[str]:
