@@ -235,6 +235,18 @@ class TitleTests(SynchronousTestCase):
             self.assertEqual(which_title(failed(errors.AssociationRejected(*triple))), which)
         self.assertIsNone(which_title(answered(0)))
 
+    def test_advice(self) -> None:
+        """Who has let titles be tried is told which to say, and not to let some be tried."""
+        for reason, option in ((7, "-aec YOU"), (3, "-aet ME")):
+            outcome = failed(errors.AssociationRejected(1, 1, reason))
+            before = explain(outcome).tries
+            self.assertIn("--try-titles", before[-1])
+            outcome.tried = [failed(errors.AssociationRejected(1, 1, reason))]
+            self.assertEqual(explain(outcome).tries, before[:-1])
+            outcome.tried += [answered(0), answered(0)]
+            found = (f"Say a title that is accepted: {option}", *before[:-1])
+            self.assertEqual(explain(outcome).tries, found)
+
     def tried(self, outcome: Outcome, results: list[Outcome]) -> list[tuple[str | None, str]]:
         """Try as many titles as there are results. Returns what was called, and by whom."""
         asked: list[tuple[str | None, str]] = []

@@ -48,7 +48,8 @@ ASSOCIATION_CASES = (
         "The peer does not know the title {calling}, or not from this computer's address.",
         (
             "Have {calling}, with the address of this computer, added to the peer's list of nodes.",
-            "Say a title that it knows: -aet TITLE, or let some be tried: --try-titles A,B,C",
+            "Say a title that it knows: -aet TITLE",
+            "Let some be tried: --try-titles A,B,C",
         ),
     ),
     Case(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from txdicom.cli import exit_codes
@@ -53,9 +54,22 @@ def explain(outcome: Outcome) -> Explanation | None:
                 _stage(outcome),
                 tuple(_happened(outcome)),
                 case.means.format_map(names),
-                tuple(advice.format_map(names) for advice in case.tries),
+                tuple(_advice(outcome, case.tries, names)),
             )
     return None  # interrupted before anything happened
+
+
+def _advice(outcome: Outcome, tries: tuple[str, ...], names: dict[str, str]) -> Iterator[str]:
+    """What to try; where titles were tried, to say one that was accepted, and not to try some."""
+    option = "-aec" if which_title(outcome) == "called" else "-aet"
+    for tried in outcome.tried:
+        if tried.exit_code == exit_codes.VERIFIED:
+            title = tried.called_ae_title if option == "-aec" else tried.calling_ae_title
+            yield f"Say a title that is accepted: {option} {quote(significant(title))}"
+            break
+    for advice in tries:
+        if not (outcome.tried and "--try-titles" in advice):
+            yield advice.format_map(names)
 
 
 def _stage(outcome: Outcome) -> str:
