@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txdicom.cli.target import Target
+from txdicom.tcp import client_endpoint, is_address
 from txdicom.tls import TLSSettings, client_creator
 
 
@@ -56,7 +56,7 @@ class _Looking:
         from OpenSSL import SSL
 
         connection = SSL.Connection(self._context, None)
-        if not (isIPAddress(self._name) or isIPv6Address(self._name)):
+        if not is_address(self._name):
             connection.set_tlsext_host_name(self._name.encode("idna"))
         connection.set_verify(SSL.VERIFY_PEER, self._verify)
         return connection
@@ -100,7 +100,7 @@ async def certificate_problem(
     :param seconds: how long this may take
     """
     looking = _Looking(settings, target.host)
-    endpoint = HostnameEndpoint(reactor, target.host, target.port, timeout=seconds)
+    endpoint, _ = client_endpoint(reactor, target.host, target.port, None)
     factory = Factory.forProtocol(_UntilClosed)
     factory.noisy = False
 
