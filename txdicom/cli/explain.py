@@ -60,15 +60,17 @@ def explain(outcome: Outcome) -> Explanation | None:
 
 
 def _advice(outcome: Outcome, tries: tuple[str, ...], names: dict[str, str]) -> Iterator[str]:
-    """What to try; where titles were tried, to say one that was accepted, and not to try some."""
-    option = "-aec" if which_title(outcome) == "called" else "-aet"
-    for tried in outcome.tried:
-        if tried.exit_code == exit_codes.VERIFIED:
-            title = tried.called_ae_title if option == "-aec" else tried.calling_ae_title
-            yield f"Say a title that is accepted: {option} {quote(significant(title))}"
-            break
+    """What to try; where titles were tried, to say the one that was accepted, and no others."""
+    left_out: tuple[str, ...] = ("--try-titles",) if outcome.tried else ()
+    accepted = [tried for tried in outcome.tried if tried.exit_code == exit_codes.VERIFIED]
+    if accepted:
+        is_called = which_title(outcome) == "called"
+        title = accepted[0].called_ae_title if is_called else accepted[0].calling_ae_title
+        option = "-aec" if is_called else "-aet"
+        yield f"Say a title that is accepted: {option} {quote(significant(title))}"
+        left_out = ("--try-titles", "TITLE")
     for advice in tries:
-        if not (outcome.tried and "--try-titles" in advice):
+        if not any(word in advice for word in left_out):
             yield advice.format_map(names)
 
 
