@@ -220,6 +220,8 @@ class StoryTests(SynchronousTestCase):
     def test_each(self) -> None:
         """What an exchange came to is told from its bytes."""
         rejected = AssociateRJ(1, 1, 3).encode()
+        gone = Abort().encode()
+        echoed = (*ASSOCIATED, (">", ASK), ("<", answer()))
         refused = AssociateAC("YOU", "ME", (PresentationContextAC(1, 3, ""),)).encode()
         for exchanged, words in (
             (WHOLE, "Nothing that went wrong"),
@@ -232,6 +234,10 @@ class StoryTests(SynchronousTestCase):
             (lines(*ASSOCIATED, (">", ASK), ("<", answer(status=0x0122))), "0x0122"),
             (lines(*ASSOCIATED, (">", ASK), ("<", Abort().encode())), "instead of answering"),
             (lines(*ASSOCIATED, (">", ReleaseRQ().encode())), "to the A-RELEASE-RQ"),
+            (lines(*ASSOCIATED, (">", ASK), (">", gone)), "no answer to the C-ECHO-RQ within 0.0"),
+            (lines(*ASSOCIATED, (">", ASK), (">", gone)), "the echo is not answered"),
+            (lines(*echoed, (">", ReleaseRQ().encode()), (">", gone)), "only the end"),
+            (lines(*echoed, (">", ReleaseRQ().encode())), "only the end"),
         ):
             self.assertIn(words, self.told(exchanged))
 

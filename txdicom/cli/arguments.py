@@ -134,7 +134,7 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument(
         "file",
         metavar="FILE",
-        help="what txdicom echo --save wrote, or a pcap file (tcpdump; Wireshark: save as pcap)",
+        help="what txdicom echo --save wrote, or a capture of Wireshark or tcpdump (pcapng, pcap)",
     )
     explain.add_argument("-v", "--verbose", action="store_true", help="every PDU in words, too")
 

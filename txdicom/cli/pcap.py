@@ -1,16 +1,30 @@
-"""TCP connections in a capture of tcpdump or Wireshark: the classic pcap format.
+"""TCP connections in a capture: the classic pcap format here, pcapng beside it.
 
 Segments are put in order and retransmissions dropped; what is kept is bounded.
 """
 
 from __future__ import annotations
 
+import heapq
 import struct
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import BinaryIO, NamedTuple
 
+from txdicom.cli import pcapng
 from txdicom.cli.exchange import Line
+from txdicom.cli.segments import (
+    ACK,
+    FIN,
+    LINKS,
+    RST,
+    SYN,
+    Damaged,
+    Packet,
+    Segment,
+    check_length,
+    segment_of,
+    unknown_link,
+)
 from txdicom.upperlayer.pdu import HEADER, HEADER_LENGTH, PDUS
 
 #: What is kept of a capture; above it, it has to be filtered first.
@@ -19,8 +33,6 @@ MOST_BYTES = 64 << 20
 MOST_PDUS = 100_000
 #: Segments of one direction that wait for one before them.
 MOST_WAITING = 1_000
-#: The longest packet, as libpcap has it.
-MOST_PACKET = 262_144
 
 # Byte order, and ticks a second.
 _MAGICS = {
@@ -29,68 +41,41 @@ _MAGICS = {
     b"\xa1\xb2\x3c\x4d": (">", 10**9),
     b"\x4d\x3c\xb2\xa1": ("<", 10**9),
 }
-_PCAPNG = b"\x0a\x0d\x0d\x0a"
-
-# Link types: how long the header is, and where in it the protocol stands, if it does.
-_ETHERNET = 1
-_LINKS: dict[int, tuple[int, int | None]] = {
-    0: (4, None),  # BSD loopback
-    108: (4, None),
-    _ETHERNET: (14, 12),
-    12: (0, None),  # raw IP
-    14: (0, None),
-    101: (0, None),
-    228: (0, None),
-    229: (0, None),
-    113: (16, 14),  # Linux cooked, and its second version
-    276: (20, 0),
-}
-_VLAN_TAGS = (0x8100, 0x88A8)
-_IP_PROTOCOLS = (0x0800, 0x86DD)
-_IPV6_OPTIONS = (0, 43, 60)
-_TCP = 6
-_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 
 
-class Segment(NamedTuple):
-    """One TCP segment; source and destination are address and port."""
-
-    seconds: float
-    source: tuple[str, int]
-    destination: tuple[str, int]
-    sequence: int
-    flags: int
-    data: bytes
+_ASSOCIATE_RQ = 1
 
 
 class _Stream:
     """One direction of a connection: bytes in order, cut into PDUs."""
 
     def __init__(self) -> None:
-        self.expected: int | None = None
+        self.expected: int | None = None  # the sequence number of the next byte
         self.buffer = bytearray()
         self.deaf = False
-        self.pending: dict[int, bytes] = {}
+        self._taken = 0  # bytes of the stream so far
+        self._waiting: list[tuple[int, bytes]] = []  # a heap, by the place in the stream
+
+    def begin(self, sequence: int) -> None:
+        """The number of its first byte; one that comes again changes nothing."""
+        if not self._taken:
+            self.expected = sequence % 2**32
 
     def add(self, sequence: int, data: bytes) -> None:
         """A segment's bytes, in whatever order and however often they come."""
         if self.expected is None:
             self.expected = sequence
-        self.pending[sequence] = max(self.pending.get(sequence, b""), data, key=len)
-        while (ready := self._ready()) is not None:
-            piece = self.pending.pop(ready)[(self.expected - ready) % 2**32 :]
+        ahead = (sequence - self.expected + 2**31) % 2**32 - 2**31
+        heapq.heappush(self._waiting, (self._taken + ahead, data))
+        while self._waiting and self._waiting[0][0] <= self._taken:
+            place, data = heapq.heappop(self._waiting)
+            piece = data[self._taken - place :]
             self.buffer += piece
+            self._taken += len(piece)
             self.expected = (self.expected + len(piece)) % 2**32
-        if len(self.pending) > MOST_WAITING:  # what is missing will not come any more
+        if len(self._waiting) > MOST_WAITING:  # what is missing will not come any more
             self.deaf = True
-            self.pending.clear()
-
-    def _ready(self) -> int | None:
-        """A segment that begins where the last one ended, or before."""
-        for sequence in self.pending:
-            if ((self.expected or 0) - sequence) % 2**32 < 2**31:
-                return sequence
-        return None
+            self._waiting.clear()
 
     def pdus(self) -> Iterator[bytes]:
         """What is whole; what is no PDU is given as far as it came, once."""
@@ -111,61 +96,110 @@ class _Stream:
 class Connection:
     """One TCP connection.
 
-    :ivar client: address and port of the side that opened it, or spoke first
+    :ivar client: address and port of the side that opened it, or, where that was not captured,
+        of the one that proposed an association, or was seen first
     :ivar lines: its PDUs
     :ivar asked: whether the client's SYN was seen
     :ivar answered: whether the server sent anything, be it a segment without data
     :ivar refused: whether the server answered the SYN with a reset
     :ivar closed: whether the server closed or reset it
-    :ivar seconds: how long it was seen
+    :ivar seconds: how long it was seen, or None if the capture does not say
     """
 
     def __init__(self, first: Segment) -> None:
         self.client, self.server = first.source, first.destination
+        if first.flags & (SYN | ACK) == SYN | ACK:  # that of the client was not captured
+            self.client, self.server = self.server, self.client
         self.lines: list[Line] = []
-        self.asked = bool(first.flags & _SYN) and not first.flags & _ACK
+        self.asked = bool(first.flags & SYN) and not first.flags & ACK
         self.answered = self.refused = self.closed = False
-        self.seconds = 0.0
+        self.seconds = None if first.seconds is None else 0.0
         self._began = first.seconds
+        self._first_number = first.sequence if self.asked else None
         self._streams = {True: _Stream(), False: _Stream()}
+
+    def is_over(self, segment: Segment) -> bool:
+        """Whether a segment opens another connection between the same ports.
+
+        A SYN that was captured twice does not: its sequence number is the same.
+        """
+        opens = segment.flags & (SYN | ACK) == SYN
+        return opens and self.answered and segment.sequence != self._first_number
 
     def add(self, segment: Segment) -> None:
         """The next segment of either side."""
         by_client = segment.source == self.client
-        self.seconds = max(0.0, segment.seconds - self._began)
+        if segment.seconds is not None and self._began is not None:
+            self.seconds = max(0.0, segment.seconds - self._began)
         stream = self._streams[by_client]
         if not by_client:
             if self.asked and not self.answered:
-                self.refused = bool(segment.flags & _RST)
+                self.refused = bool(segment.flags & RST)
             self.answered = True
-            self.closed = self.closed or bool(segment.flags & (_FIN | _RST))
-        if segment.flags & _SYN:
-            stream.expected = (segment.sequence + 1) % 2**32
+            self.closed = self.closed or bool(segment.flags & (FIN | RST))
+        if segment.flags & SYN:
+            stream.begin(segment.sequence + 1)
         if segment.data and not stream.deaf:
-            begins = segment.sequence + bool(segment.flags & _SYN)
+            begins = segment.sequence + bool(segment.flags & SYN)
             stream.add(begins % 2**32, segment.data)
             for pdu in stream.pdus():
-                self.lines.append(Line(by_client, self.seconds * 1000, pdu))
+                if pdu[0] == _ASSOCIATE_RQ and not by_client and not self.lines:
+                    self.client, self.server, by_client = self.server, self.client, True
+                    self._streams = {True: stream, False: self._streams[True]}
+                ms = None if self.seconds is None else self.seconds * 1000
+                self.lines.append(Line(by_client, ms, pdu))
+
+
+class Capture(NamedTuple):
+    """What a capture has in it.
+
+    :ivar connections: in the order in which they began
+    :ivar remarks: why it may not be all, a sentence each
+    """
+
+    connections: list[Connection]
+    remarks: list[str]
 
 
 def is_capture(start: bytes) -> bool:
-    """Whether a file that starts so is a capture, be it one that is not read here."""
-    return start[:4] in _MAGICS or start[:4] == _PCAPNG
+    """Whether a file that starts so is a capture."""
+    return start[:4] in _MAGICS or start[:4] == pcapng.MAGIC
 
 
-def connections(file: BinaryIO) -> list[Connection]:
-    """The TCP connections of a capture, in the order in which they began.
+def read(file: BinaryIO) -> Capture:
+    """The TCP connections of a capture, as far as it can be read.
 
-    :raise ValueError: it is none, or there is too much in it
+    :raise ValueError: it is none, or there is too much in it, or nothing before it is damaged
     """
+    remarks = []
     found: list[Connection] = []
+    partial = 0
+    try:
+        for packet in _assembled(file, found):
+            partial += not packet.whole
+    except Damaged as damaged:
+        if not found:
+            raise
+        remarks.append(f"The capture could be read as far as this, and no further: {damaged}.")
+    if partial:
+        remarks.append(
+            f"Of {partial} packets only the beginning was captured, so PDUs may be missing:"
+            " capture whole packets."
+        )
+    return Capture(found, remarks)
+
+
+def _assembled(file: BinaryIO, found: list[Connection]) -> Iterator[Packet]:
+    """Add each TCP segment to its connection, be it a new one; yields the packets that had one."""
     current: dict[frozenset[tuple[str, int]], Connection] = {}
     kept = pdus = 0
-    for segment in segments(file):
+    for packet in packets(file):
+        segment = segment_of(packet)
+        if segment is None:
+            continue
         key = frozenset((segment.source, segment.destination))
         connection = current.get(key)
-        opens = segment.flags & (_SYN | _ACK) == _SYN
-        if connection is None or (opens and connection.answered):
+        if connection is None or connection.is_over(segment):
             if len(found) >= MOST_CONNECTIONS:
                 raise ValueError(f"more than {MOST_CONNECTIONS} TCP connections: filter them first")
             connection = current[key] = Connection(segment)
@@ -178,77 +212,35 @@ def connections(file: BinaryIO) -> list[Connection]:
         pdus += len(connection.lines)
         if pdus > MOST_PDUS:
             raise ValueError(f"more than {MOST_PDUS} PDUs: filter them first")
-    return found
+        yield packet
 
 
-def segments(file: BinaryIO) -> Iterator[Segment]:
-    """The TCP segments of a capture; a last packet that is cut off is left out.
+def packets(file: BinaryIO) -> Iterator[Packet]:
+    """The packets of a capture, in either format.
 
+    :raise Damaged: it ends before its time, or does not go on as it should
     :raise ValueError: it is none
     """
-    start = file.read(24)
-    if start[:4] == _PCAPNG:
-        raise ValueError("this is pcapng; make it pcap with: editcap -F pcap FILE NEWFILE")
+    start = file.read(4)
+    if start == pcapng.MAGIC:
+        file.seek(0)
+        return pcapng.packets(file)
+    return _classic(start + file.read(20), file)
+
+
+def _classic(start: bytes, file: BinaryIO) -> Iterator[Packet]:
     if start[:4] not in _MAGICS or len(start) < 24:
-        raise ValueError("this is no pcap file")
+        raise ValueError("this is no pcap or pcapng file")
     order, ticks = _MAGICS[start[:4]]
     link = struct.unpack_from(f"{order}I", start, 20)[0] & 0x0FFFFFFF
-    if link not in _LINKS:
-        raise ValueError(f"link type {link} is not known here: capture Ethernet, loopback or any")
+    if link not in LINKS:
+        raise unknown_link(link)
     record = struct.Struct(f"{order}4I")
-    while len(header := file.read(record.size)) == record.size:
-        whole, part, length, _ = record.unpack(header)
-        if length > MOST_PACKET:
-            raise ValueError(f"a packet of {length} bytes: the file is damaged")
-        packet = file.read(length)
-        if len(packet) < length:
-            return
-        try:
-            segment = _segment(whole + part / ticks, link, packet)
-        except (struct.error, IndexError):  # a packet that is too short for its headers
-            continue
-        if segment is not None:
-            yield segment
-
-
-def _segment(seconds: float, link: int, packet: bytes) -> Segment | None:
-    """The TCP segment in a packet, or None if it is something else."""
-    at, protocol_at = _LINKS[link]
-    if protocol_at is not None:
-        (protocol,) = struct.unpack_from(">H", packet, protocol_at)
-        while link == _ETHERNET and protocol in _VLAN_TAGS:
-            (protocol,) = struct.unpack_from(">H", packet, at + 2)
-            at += 4
-        if protocol not in _IP_PROTOCOLS:
-            return None
-    found = _ip(packet[at:])
-    if found is None:
-        return None
-    source, destination, tcp = found
-    sport, dport, sequence, _, offset, flags = struct.unpack_from(">HHIIBB", tcp)
-    data = tcp[max(20, (offset >> 4) * 4) :]
-    return Segment(seconds, (source, sport), (destination, dport), sequence, flags, data)
-
-
-def _ip(packet: bytes) -> tuple[str, str, bytes] | None:
-    """Source, destination and TCP of an IP packet; None for a fragment or another protocol."""
-    version = packet[0] >> 4
-    if version == 4:
-        begins = (packet[0] & 15) * 4
-        (length,) = struct.unpack_from(">H", packet, 2)
-        (fragment,) = struct.unpack_from(">H", packet, 6)
-        if packet[9] != _TCP or fragment & 0x3FFF or begins < 20:
-            return None
-        source, destination = packet[12:16], packet[16:20]
-        ends = length or len(packet)  # 0 where the network card cuts it into segments
-    elif version == 6:
-        (length,) = struct.unpack_from(">H", packet, 4)
-        kind, begins, ends = packet[6], 40, 40 + length if length else len(packet)
-        while kind in _IPV6_OPTIONS:
-            kind, begins = packet[begins], begins + (packet[begins + 1] + 1) * 8
-        if kind != _TCP:
-            return None
-        source, destination = packet[8:24], packet[24:40]
-    else:
-        return None
-    return str(ip_address(source)), str(ip_address(destination)), packet[begins:ends]
+    while header := file.read(record.size):
+        if len(header) < record.size:
+            raise Damaged("the file ends in the middle of a packet")
+        whole, part, length, original = record.unpack(header)
+        data = file.read(check_length(length))
+        if len(data) < length:
+            raise Damaged("the file ends in the middle of a packet")
+        yield Packet(whole + part / ticks, link, data, length >= original)

@@ -9,6 +9,7 @@ from twisted.internet.error import ConnectionRefusedError
 
 from txdicom.cli import exchange, pcap, terminal
 from txdicom.cli.exchange import Line, Step
+from txdicom.cli.exit_codes import VERIFIED
 from txdicom.cli.explain import explanation_lines
 from txdicom.cli.outcome import Echo, Outcome
 from txdicom.cli.target import Target
@@ -39,6 +40,8 @@ from txdicom.upperlayer.user_information import (
 #: How many connections of a capture are shown.
 MOST_SHOWN = 20
 
+_RELEASE = "the A-RELEASE-RQ"
+
 
 class _Story:
     """What an exchange comes to, told step by step."""
@@ -46,6 +49,7 @@ class _Story:
     def __init__(self, target: Target) -> None:
         self.outcome = Outcome(target, "?", "?")
         self._began: float | None = None
+        self._asked: float | None = None
         self._sent: dict[int, tuple[Echo, float | None]] = {}
         self._associated = False
         self._waiting_for = ""
@@ -76,12 +80,27 @@ class _Story:
         return self.outcome
 
     def _fail(self, error: AssociationError) -> None:
+        if self._waiting_for == _RELEASE and self.outcome.exit_code == VERIFIED:
+            error.stage = "release"
+            self.outcome.release_error = error
+            return
         if type(error).stage == "associate":
             error.stage = "echo" if self._associated else "associate"
         self.outcome.error = error
 
+    def _given_up(self, ms: float | None) -> None:
+        """The requestor aborted while it waited."""
+        if ms is None or self._asked is None:
+            self._fail(AssociationError(f"the requestor aborted, {self._waiting_for} unanswered"))
+            return
+        waited = round(_since(self._asked, ms), 3)
+        what = f"answer to {self._waiting_for}"
+        self._fail(AssociationTimeout("then the requestor aborted", waited, what))
+
     def _requestor(self, step: Step) -> None:
         outcome, pdu, message = self.outcome, step.pdu, step.message
+        if not isinstance(pdu, Abort):
+            self._asked = step.line.ms
         if isinstance(pdu, AssociateRQ):
             outcome.called_ae_title = significant(pdu.called_ae_title)
             outcome.calling_ae_title = significant(pdu.calling_ae_title)
@@ -96,11 +115,10 @@ class _Story:
             self._sent[echo.message_id] = (echo, step.line.ms)
             self._waiting_for = "the C-ECHO-RQ"
         elif isinstance(pdu, ReleaseRQ):
-            self._waiting_for = "the A-RELEASE-RQ"
+            self._waiting_for = _RELEASE
         elif isinstance(pdu, Abort):
             if self._waiting_for:
-                by = f"before an answer to {self._waiting_for}"
-                self._fail(AssociationAborted(pdu.source, pdu.reason, "local", by))
+                self._given_up(step.line.ms)
             self._waiting_for = ""
 
     def _acceptor(self, step: Step) -> None:
@@ -177,7 +195,7 @@ def report(path: str, verbose: bool) -> Iterator[str]:
         start = file.read(4)
         if pcap.is_capture(start):
             file.seek(0)
-            yield from _captured(pcap.connections(file), verbose)
+            yield from _captured(pcap.read(file), verbose)
             return
     lines = exchange.read(path)
     yield from _exchanged(lines, outcome_of(lines), verbose)
@@ -196,15 +214,17 @@ def _exchanged(lines: list[Line], outcome: Outcome, verbose: bool) -> Iterator[s
     yield from explanation or ["", "Nothing that went wrong is to be seen in this exchange."]
 
 
-def _captured(found: list[pcap.Connection], verbose: bool) -> Iterator[str]:
+def _captured(capture: pcap.Capture, verbose: bool) -> Iterator[str]:
     """The report on a capture: the DICOM in it, or, where there is none, what else there is."""
+    found = capture.connections
     if not found:
         raise ValueError("there is no TCP connection in the capture")
     dicom = [one for one in found if one.lines and one.lines[0].data[:2] == b"\x01\x00"]
     shown = (dicom or found)[:MOST_SHOWN]
     for one in shown:
         client, server = Target(*one.client), Target(*one.server)
-        yield f"{client} to {server}, {one.seconds:.3f} s"
+        seen = "times not known" if one.seconds is None else f"{one.seconds:.3f} s"
+        yield f"{client} to {server}, {seen}"
         if one.lines and one.lines[0].data[:2] == b"\x16\x03":
             yield "It is encrypted by TLS, so no more is to be seen."
         else:
@@ -212,12 +232,15 @@ def _captured(found: list[pcap.Connection], verbose: bool) -> Iterator[str]:
         yield ""
     if len(found) > len(shown):
         yield f"Other TCP connections in the capture, not shown: {len(found) - len(shown)}."
+    yield from capture.remarks
 
 
 def _captured_outcome(one: pcap.Connection, server: Target) -> Outcome:
     outcome = outcome_of(one.lines, server, one.closed)
     if one.asked and not one.answered:
-        outcome.error = AssociationTimeout("capture", round(one.seconds, 3), "answer to the SYN")
+        outcome.error = AssociationTimeout(
+            "capture", round(one.seconds or 0.0, 3), "answer to the SYN"
+        )
         outcome.error.stage = "connect"
     elif one.refused:
         outcome.error = ConnectionFailed(str(server), "it was reset")
