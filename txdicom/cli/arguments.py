@@ -118,6 +118,7 @@ def parser() -> argparse.ArgumentParser:
     _add_association(echo)
     _add_times(echo)
     _add_tls(echo)
+    _add_probe(echo)
     _add_output(echo)
     _add_explain(commands)
     return top
@@ -233,6 +234,21 @@ def _add_tls(echo: argparse.ArgumentParser) -> None:
         type=_argument(_count),
         metavar="DAYS",
         help="warn if the peer's certificate expires sooner",
+    )
+
+
+def _add_probe(echo: argparse.ArgumentParser) -> None:
+    group = echo.add_argument_group("what it accepts")
+    group.add_argument(
+        "--probe",
+        action="store_true",
+        help="ask some 20 associations what the peer accepts, also of titles and users it does not"
+        " know, which may alarm it; with --json one object",
+    )
+    group.add_argument(
+        "--diff",
+        metavar="FILE",
+        help="--probe, and what differs from what --probe --json once wrote to this file",
     )
 
 

@@ -16,6 +16,7 @@ from txdicom.errors import (
 )
 
 VERIFIED = 0
+DIFFERS = 1
 USAGE = 2
 NOT_RESOLVED = 3
 NOT_CONNECTED = 4
@@ -30,6 +31,7 @@ SOME_FAILED = 12
 
 MEANINGS = {
     VERIFIED: "verified: every C-ECHO was answered with status 0x0000",
+    DIFFERS: "--diff: verified, but an answer is not what it was",
     USAGE: "wrong arguments; nothing was sent",
     NOT_RESOLVED: "the host name was not resolved",
     NOT_CONNECTED: "no TCP connection",

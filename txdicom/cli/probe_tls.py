@@ -1,0 +1,200 @@
+"""What ``--probe`` asks about TLS: a handshake for each version, and nothing sent after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet import ssl
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import wrapClientTLS
+from twisted.internet.error import ConnectError, DNSLookupError, UnknownHostError
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IOpenSSLClientConnectionCreator,
+    IReactorTime,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txdicom.cli.probe_answers import Answer, not_known
+from txdicom.cli.target import Target
+from txdicom.errors import AssociationTimeout, ConnectionFailed
+from txdicom.tcp import client_endpoint
+from txdicom.tls import TLSSettings, client_creator
+from txdicom.tls_errors import tls_failure
+
+_VERSIONS = {
+    "TLSv1.0": (ssl.TLSVersion.TLSv1_0, SSL.TLS1_VERSION),
+    "TLSv1.1": (ssl.TLSVersion.TLSv1_1, SSL.TLS1_1_VERSION),
+    "TLSv1.2": (ssl.TLSVersion.TLSv1_2, SSL.TLS1_2_VERSION),
+    "TLSv1.3": (ssl.TLSVersion.TLSv1_3, SSL.TLS1_3_VERSION),
+}
+
+# OpenSSL offers the old versions only where it is told that security does not matter: nothing is
+# sent over these connections. Ciphers without a certificate stay out.
+_CIPHERS = b"DEFAULT:@SECLEVEL=0"
+
+# What OpenSSL says when it has nothing to offer, before it sends anything.
+_NOT_OFFERED = ("no protocols available", "no ciphers available")
+
+# Seconds for the peer to close the connection after a handshake; some never do.
+_CLOSING_TIMEOUT = 0.5
+
+_CERTIFICATE_REQUEST = b"certificate request"
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _OfVersion:
+    """Creates connections of one version of TLS, whatever certificate the peer has.
+
+    :ivar asked_for_certificate: whether the peer asked for one of this side
+    """
+
+    def __init__(self, version: str, settings: TLSSettings, host: str) -> None:
+        self.asked_for_certificate = False
+        self._name = settings.server_name or host
+        exactly, number = _VERSIONS[version]
+        own = client_creator(replace(settings, insecure=True), host)
+        context = ssl.CertificateOptions(
+            privateKey=own.privateKey,
+            certificate=own.certificate,
+            insecurelyLowerMinimumTo=exactly,
+            lowerMaximumSecurityTo=exactly,
+        ).getContext()
+        context.set_min_proto_version(number)  # the system's configuration may have another
+        context.set_max_proto_version(number)
+        context.set_cipher_list(_CIPHERS)
+        context.set_info_callback(self._look)
+        self._context = context
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+        connection = SSL.Connection(self._context, None)
+        if not (isIPAddress(self._name) or isIPv6Address(self._name)):
+            connection.set_tlsext_host_name(self._name.encode("idna"))
+        return connection
+
+    def _look(self, connection: Any, where: int, result: int) -> None:
+        if _CERTIFICATE_REQUEST in connection.get_state_string():
+            self.asked_for_certificate = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Handshake:
+    """A handshake that was completed.
+
+    :ivar certificate: the peer's, or None
+    """
+
+    cipher: str
+    certificate: Any
+
+
+@implementer(IHandshakeListener)
+class _Handshaking(Protocol):
+    """Closes the connection when the handshake is complete, having sent nothing.
+
+    :ivar closed: fires with what was seen, a :class:`_Handshake` or how it failed, when the
+        connection is closed
+    """
+
+    transport: Any  # a stream transport has more than ITransport promises
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.closed: Deferred[_Handshake | str] = Deferred(self._cancel)
+        self._clock = clock
+        self._closing: IDelayedCall | None = None
+        self._seen: _Handshake | None = None
+
+    def _cancel(self, closed: Deferred[_Handshake | str]) -> None:
+        self.transport.abortConnection()
+        if self._seen is not None:  # it waits for the peer to close: what was seen counts
+            closed.callback(self._seen)
+
+    def handshakeCompleted(self) -> None:
+        connection = self.transport.getHandle()
+        certificate = connection.get_peer_certificate(as_cryptography=True)
+        self._seen = _Handshake(connection.get_cipher_name() or "?", certificate)
+        self.transport.loseConnection()
+        self._closing = self._clock.callLater(_CLOSING_TIMEOUT, self.transport.abortConnection)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+        if self.closed.called:
+            return
+        failure = tls_failure(reason, False)
+        self.closed.callback(self._seen or str(failure.reason if failure else reason.value))
+
+
+async def handshake(
+    version: str, reactor: Any, target: Target, settings: TLSSettings, seconds: float
+) -> dict[str, Answer]:
+    """Whether the peer agrees to this version, and if so, what it shows.
+
+    :raise ConnectionFailed: there is no TCP connection
+    :raise AssociationTimeout: the handshake did not end within these seconds
+    """
+    creator = _OfVersion(version, settings, target.host)
+    seen = await _shake(creator, reactor, target, seconds)
+    if isinstance(seen, str):
+        if seen.startswith(_NOT_OFFERED):
+            return {version: not_known(f"this OpenSSL does not offer it: {seen}")}
+        return {version: Answer(f"not agreed to: {seen}")}
+    return {
+        version: Answer(f"agreed to, {seen.cipher}"),
+        "client_certificate": Answer(creator.asked_for_certificate),
+        **_about(seen.certificate),
+    }
+
+
+async def _shake(
+    creator: _OfVersion, reactor: Any, target: Target, seconds: float
+) -> _Handshake | str:
+    """One handshake, or why it failed."""
+    endpoint, address = client_endpoint(reactor, target.host, target.port, None)
+    factory = Factory.forProtocol(partial(_Handshaking, reactor))
+    factory.noisy = False
+
+    async def shake() -> _Handshake | str:
+        protocol: Any = await wrapClientTLS(creator, endpoint).connect(factory)
+        seen: _Handshake | str = await protocol.closed
+        return seen
+
+    def expired(result: _Handshake | str | Failure, seconds: float) -> _Handshake | str:
+        if not isinstance(result, Failure):
+            return result
+        raise AssociationTimeout("timeout", seconds, "end of the TLS handshake")
+
+    shaking: Deferred[_Handshake | str] = Deferred.fromCoroutine(shake())
+    try:
+        return await shaking.addTimeout(seconds, reactor, expired)
+    except (ConnectError, UnknownHostError, DNSLookupError) as error:
+        raise ConnectionFailed(address, str(error)) from error
+
+
+def _about(certificate: Any) -> dict[str, Answer]:
+    """What the peer's certificate says."""
+    if certificate is None:
+        return {"subject": Answer("none")}
+    return {
+        "subject": Answer(certificate.subject.rfc4514_string()),
+        "issuer": Answer(certificate.issuer.rfc4514_string()),
+        "expires": Answer(f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"),
+        "key": Answer(_key(certificate.public_key())),
+    }
+
+
+def _key(key: Any) -> str:
+    """The kind of a public key, and its size or curve."""
+    kind = type(key).__name__.lstrip("_").removesuffix("PublicKey")
+    curve = getattr(key, "curve", None)
+    if curve is not None:
+        return f"{kind} {curve.name}"
+    size = getattr(key, "key_size", None)
+    return kind if size is None else f"{kind} {size} bits"
