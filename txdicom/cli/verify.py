@@ -49,8 +49,7 @@ class Verification:
         self._protocol: Any = None
         self.closed: Deferred[None] = Deferred()
         self._stage = "connect" if is_address(target.host) else "resolve"
-        self._since = reactor.seconds()
-        self._due = self._since + settings.timeout
+        self._since = self._due = 0.0
         self.outcome = Outcome(
             target, target.ae_title or settings.called_ae_title, settings.calling_ae_title
         )
@@ -75,6 +74,7 @@ class Verification:
         return Deferred.fromCoroutine(self._run())
 
     async def _run(self) -> Outcome:
+        self._due = self._reactor.seconds() + self._settings.timeout
         try:
             await self._within_deadline(self._associate)
             await self._echoes()
@@ -122,8 +122,10 @@ class Verification:
     def _connect(self) -> Deferred[VerificationAssociation]:
         settings = self._settings
         ae = AE(settings.calling_ae_title, settings.limits, self._reactor)
+        endpoint = self._endpoint()
+        self._since = self._reactor.seconds()
         return ae.connect(
-            self._endpoint(),
+            endpoint,
             settings.contexts,
             self.outcome.called_ae_title,
             ext_neg=settings.extended,
