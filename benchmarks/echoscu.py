@@ -18,8 +18,9 @@ from benchmarks import meter
 #: Seconds for one process.
 PATIENCE = 30
 
-#: Echoes by which it is learnt how many can be had in the time.
-FIRST = 20
+#: Echoes by which it is learnt how many can be had in the time, and that part of the time that
+#: they have to take for it; else it is tried with more.
+FIRST, MORE, ENOUGH = 20, 5, 0.1
 
 
 class Used(NamedTuple):
@@ -50,9 +51,16 @@ def main() -> None:
     meter.bound_lifetime()
     options = meter.arguments(["echo", "lean"])
     one = run(options.port, 1)
-    each = (run(options.port, FIRST).elapsed - one.elapsed) / (FIRST - 1)
-    echoes = max(FIRST, min(options.count, int(options.seconds / max(each, 1e-6))))
-    many = run(options.port, echoes)
+    echoes = FIRST
+    while True:
+        many = run(options.port, echoes)
+        elapsed = many.elapsed - one.elapsed
+        if elapsed > options.seconds * ENOUGH or echoes >= options.count:
+            break
+        echoes = min(echoes * MORE, options.count)
+    if elapsed < options.seconds:
+        echoes = max(FIRST, min(int(echoes * options.seconds / elapsed), options.count))
+        many = run(options.port, echoes)
     done = echoes - 1
     result = {
         "done": done,

@@ -19,6 +19,7 @@ from benchmarks.load import (
     expect,
     one_association,
     receive,
+    reset,
     responses_of,
 )
 from benchmarks.table import percentile
@@ -95,7 +96,7 @@ def hold(port: int, count: int, seconds: float, pid: int) -> dict[str, float]:
     strewn = [held[number * 7919 % len(held)] for number in range(min(len(held), ECHOES))]
     on_one, on_all = echo_p99(port, held[:1], seconds), echo_p99(port, strewn, seconds)
     for connection in held:
-        connection.close()
+        reset(connection)  # else the ports of all of them could not be had for a minute
     return {
         "held": count,
         "memory": (after - before) / count / 1024,

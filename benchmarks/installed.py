@@ -9,43 +9,42 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from benchmarks.compare import Bounds, Outcome, chosen_of, in_turn, run_once
-from benchmarks.peers import ECHOSCU, SCPS, SCUS, STORESCP, Peer, running
+from benchmarks.peers import ECHOSCU, SCPS, SCUS, STORESCP, Peer, Server, running
 from benchmarks.table import Row, at_least
 
 ROWS = (
-    Row("echoes/s, to storescp", "lean", "rate", (at_least(5000),)),
-    Row("echoes/s, from echoscu", "echo", "rate", (at_least(5000),)),
+    Row("echoes/s, to storescp", "to", "rate", (at_least(5000),)),
+    Row("echoes/s, from echoscu", "from", "rate", (at_least(5000),)),
 )
 
-# Those of one name on both sides.
+# Those that are on both sides, by name.
 _SERVERS = {peer.name: peer for peer in (SCPS[0], SCPS[3])}
+
+_CLIENTS = tuple(
+    peer._replace(lacks=() if peer.name in _SERVERS else ("from",))
+    for peer in (SCUS[0], ECHOSCU._replace(environment={}), SCUS[2])
+)
 
 
 def measure(bounds: Bounds) -> Outcome:
     """Each SCU against storescp, and echoscu against each SCP."""
     if not STORESCP.is_there or not ECHOSCU.is_there:
         return {}, ["DCMTK is not installed: what it does as installed is not measured"]
-    storescp, echoscu = (peer._replace(environment={}) for peer in (STORESCP, ECHOSCU))
-    clients = {SCUS[0].name: SCUS[0], echoscu.name: echoscu, SCUS[2].name: SCUS[2]}
-    peers = [
-        # One that makes data sets and nothing else is asked for those.
-        peer._replace(lacks=() if peer.name in _SERVERS else ("echo",))
-        for peer in chosen_of(clients.values(), bounds.peers)
-    ]
+    peers = chosen_of(_CLIENTS, bounds.peers)
     with ExitStack() as stack:
-        default = stack.enter_context(running(storescp, bounds.server_cpu))
+
+        def started(peer: Peer) -> Server:
+            return stack.enter_context(running(peer._replace(environment={}), bounds.server_cpu))
+
+        storescp = started(STORESCP)
         servers = {
-            name: stack.enter_context(running(peer, bounds.server_cpu))
-            for name, peer in _SERVERS.items()
-            if name in {peer.name for peer in peers}
+            peer.name: started(_SERVERS[peer.name]) for peer in peers if peer.name in _SERVERS
         }
 
         def once(peer: Peer, case: str) -> dict[str, float]:
-            if case == "echo":
-                client, server = echoscu, servers[peer.name]
-            else:
-                client, server = peer, default
-                case = "echo" if "lean" in clients[peer.name].lacks else case
-            return run_once(client, case, server.port, bounds.echoes, bounds, bounds.load_cpu)
+            client, server = peer, storescp
+            if case == "from":
+                client, server = _CLIENTS[1], servers[peer.name]
+            return run_once(client, "echo", server.port, bounds.echoes, bounds, bounds.load_cpu)
 
         return in_turn(peers, ROWS, bounds.rounds, once)

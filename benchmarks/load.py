@@ -25,6 +25,9 @@ PATIENCE = 10
 #: Message IDs go from 1 to this, and then again.
 MESSAGE_IDS = 512
 
+# Python has it from 3.12 on. Without it the port would be taken from all other addresses, too.
+_IP_BIND_ADDRESS_NO_PORT = 24
+
 # A presentation context item of an A-ASSOCIATE-AC: context 1, result 0.
 _CONTEXT_ACCEPTED = re.compile(rb"\x21...\x01.\x00.\x40", re.DOTALL)
 
@@ -34,14 +37,23 @@ _REQUESTS = [wire.echo_request(number) for number in range(1, MESSAGE_IDS + 1)]
 def connect(port: int, source: str | None = None) -> socket.socket:
     """A connection that gives up waiting: by socket options, as time-outs of Python's cost a poll
     before each call."""
-    connection = socket.create_connection(
-        ("127.0.0.1", port), PATIENCE, (source, 0) if source else None
-    )
+    connection = socket.socket()
+    connection.settimeout(PATIENCE)
+    if source is not None:
+        connection.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+        connection.bind((source, 0))
+    connection.connect(("127.0.0.1", port))
     connection.setblocking(True)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         connection.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", PATIENCE, 0))
     return connection
+
+
+def reset(connection: socket.socket) -> None:
+    """Close with a RST."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 def receive(connection: socket.socket, size: int) -> bytes:

@@ -14,7 +14,6 @@ import os
 import random
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from benchmarks import wire
-from benchmarks.load import connect, receive_pdu
+from benchmarks.load import connect, receive_pdu, reset
 from benchmarks.meter import memory
 from benchmarks.peers import Peer, Server, running
 
@@ -101,12 +100,6 @@ def honest(port: int, draw: random.Random) -> None:
 
 
 # Broken peers
-
-
-def reset(connection: socket.socket) -> None:
-    """Close with a RST."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
 
 
 def closes(port: int, draw: random.Random) -> None:
