@@ -28,6 +28,8 @@ STATUS = 9
 TIMEOUT = 10
 VIOLATION = 11
 SOME_FAILED = 12
+#: Not of the verification: who reads the output stopped, and a shell has this for SIGPIPE.
+NOT_READ = 141
 
 MEANINGS = {
     VERIFIED: "verified: every C-ECHO was answered with status 0x0000",

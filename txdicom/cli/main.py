@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -22,13 +23,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     atexit.register(gc.freeze)
     parser = arguments.parser()
     parsed = parser.parse_args(argv)
-    if parsed.command == "explain":
-        return _explain_file(parsed)
     try:
-        return _echo(parsed)
+        code = _explain_file(parsed) if parsed.command == "explain" else _echo(parsed)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here it can still be said that it failed
+        return code
+    except BrokenPipeError:  # who reads has enough, as head has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in it
+        return exit_codes.NOT_READ
     except (OSError, ValueError, RuntimeError) as error:
-        print(f"txdicom echo: {error}", file=sys.stderr)
-        return machine.UNKNOWN if parsed.nagios else exit_codes.USAGE
+        print(f"txdicom {parsed.command}: {error}", file=sys.stderr)
+        return machine.UNKNOWN if getattr(parsed, "nagios", False) else exit_codes.USAGE
 
 
 def _echo(parsed: argparse.Namespace) -> int:
@@ -113,6 +118,8 @@ def _explain_file(parsed: argparse.Namespace) -> int:
     try:
         for line in report(parsed.file, parsed.verbose):
             print(line)
+    except BrokenPipeError:
+        raise
     except (OSError, ValueError) as error:
         print(f"txdicom explain: {error}", file=sys.stderr)
         return exit_codes.USAGE

@@ -22,19 +22,19 @@ def _coloured(words: str, colour: int) -> str:
     return f"\x1b[{colour}m{words}\x1b[0m"
 
 
-def paint(stream: TextIO) -> Paint:
+def paint(stream: TextIO | None) -> Paint:
     """What gives words that are printed there a colour: on a terminal that has them, no other.
 
     Nor where NO_COLOR is set, to whatever (https://no-color.org).
     """
     variables = os.environ
     has_colours = variables.get("TERM", "dumb") != "dumb" and not variables.get("NO_COLOR")
-    return _coloured if has_colours and stream.isatty() else plain
+    return _coloured if has_colours and stream is not None and stream.isatty() else plain
 
 
-def width(stream: TextIO) -> int | None:
+def width(stream: TextIO | None) -> int | None:
     """How many characters a line has room for, or None where that is no terminal."""
-    if not stream.isatty():
+    if stream is None or not stream.isatty():
         return None
     from shutil import get_terminal_size
 

@@ -81,7 +81,9 @@ def summary(outcome: Outcome, paint: Paint = plain) -> Iterator[str]:
         failed = paint("FAILED", RED)
         yield f"{failed} at the stage {error.stage}: {printable(str(error), 400)}"
     elif outcome.exit_code:
-        yield f"{paint('FAILED', RED)}: a status other than success"
+        status = any(not echo.verified for echo in outcome.answered)
+        why = "a status other than success" if status else "interrupted before it was answered"
+        yield f"{paint('FAILED', RED)}: {why}"
 
 
 def warnings(outcome: Outcome, paint: Paint = plain) -> Iterator[str]:

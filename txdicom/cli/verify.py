@@ -229,6 +229,8 @@ class Verification:
         except AssociationError as error:
             self.outcome.release_error = error
             self.outcome.warnings.append(f"the release failed: {error}")
+        except CancelledError:  # interrupted: the association was aborted
+            pass
         else:
             self.outcome.seconds["release"] = self._reactor.seconds() - began
 
