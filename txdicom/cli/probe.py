@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from txdicom.cli import exit_codes, probe_report
+from txdicom.cli import exit_codes, probe_report, text
 from txdicom.cli.probe_report import Report
 from txdicom.cli.probing import Probe
 from txdicom.cli.running import run
 from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
+from txdicom.cli.terminal import RED, paint, width
 from txdicom.upperlayer.user_information import AsynchronousOperationsWindow, UserIdentityRQ, the
 from txdicom.words import printable
 
@@ -72,7 +74,7 @@ def probe(parsed: argparse.Namespace, targets: Sequence[Target], settings: Setti
 
     def on_group(name: str) -> None:
         if told and probe_report.was_asked(probing.answers[name]):
-            for line in probe_report.group_lines(name, probing.answers[name]):
+            for line in probe_report.group_lines(name, probing.answers[name], width(sys.stdout)):
                 print(line, flush=True)
 
     probing = Probe(the_reactor, target, settings, on_group)
@@ -117,26 +119,28 @@ def _tell(
     elif not parsed.quiet:
         for line in _ending(parsed, probing, report, then, told):
             print(line)
+        for line in text.warnings(probing.baseline, paint(sys.stderr)):
+            print(line, file=sys.stderr)
     return code
 
 
 def _ending(
     parsed: argparse.Namespace, probing: Probe, report: Report, then: Report | None, told: bool
 ) -> Iterator[str]:
+    columns, colour = width(sys.stdout), paint(sys.stdout)
     if told:
         yield ""
         if probing.stopped:
-            yield from probe_report.not_asked_lines(report.answers, probing.stopped)
+            yield from probe_report.not_asked_lines(report.answers, probing.stopped, columns)
         besides = f"TLS handshakes: {probing.handshakes}" if report.asked["tls"] else "without TLS"
         yield f"associations: {probing.associations}, {besides}"
     if then is not None:
         if told:
             yield ""
-        yield from probe_report.diff_lines(parsed.diff, then, report)
+        yield from probe_report.diff_lines(parsed.diff, then, report, columns, colour)
     error = probing.baseline.error
     if error is not None:
-        yield f"FAILED at the stage {error.stage}: {printable(str(error), 400)}"
+        failed = colour("FAILED", RED)
+        yield f"{failed} at the stage {error.stage}: {printable(str(error), 400)}"
     elif probing.baseline.exit_code:
-        yield "FAILED: a status other than success"
-    for warning in probing.baseline.warnings:
-        yield f"warning: {printable(warning, 400)}"
+        yield f"{colour('FAILED', RED)}: a status other than success"

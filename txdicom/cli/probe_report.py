@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,8 @@ from txdicom.cli.probe_answers import (
     Answers,
     Value,
 )
+from txdicom.cli.terminal import GREEN, YELLOW, Paint, plain
+from txdicom.cli.text import wrapped
 from txdicom.words import printable
 
 #: The version of the form of the JSON. Another one cannot be compared with.
@@ -28,8 +29,8 @@ MAXIMUM_FILE = 262_144
 #: The longest text that is taken from such a file, in characters.
 MAXIMUM_TEXT = 400
 
-_WIDTH = 79
-_LABEL = 38
+# Characters of the first column.
+_LABEL = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def from_json(text: str) -> Report:
         raise ValueError("brackets in brackets without end") from None
     if not isinstance(whole, dict) or whole.get("type") != "probe":
         raise ValueError("it is not what --probe --json writes")
-    if whole.get("schema") != SCHEMA:
+    if not _same(whole.get("schema"), SCHEMA):
         raise ValueError(f"its schema is not {SCHEMA}: another version of txdicom wrote it")
     reasons = _texts(whole.get("not_known"))
     answers: Answers = {}
@@ -168,7 +169,7 @@ def differences(then: Report, now: Report) -> Iterator[Difference]:
                 yield Difference(group, question, one, other)
 
 
-def _same(one: Value, other: Value) -> bool:
+def _same(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
 
 
@@ -205,20 +206,22 @@ def _count(now: Report, found: list[Difference], known: bool) -> int:
 # For people
 
 
-def group_lines(name: str, questions: dict[str, Answer]) -> Iterator[str]:
-    """A group of questions as a table; those that were not asked are one row."""
+def group_lines(name: str, questions: dict[str, Answer], width: int | None = None) -> Iterator[str]:
+    """A group of questions as a table; those that were not asked are one row.
+
+    :param width: of the terminal; None where there is none
+    """
     yield ""
     yield _title(name)
     not_asked = [answer for answer in questions.values() if answer.why.startswith(NOT_ASKED)]
     for question, answer in questions.items():
         if answer not in not_asked:
-            yield from _row(_label(name, question), in_words(name, question, answer))
+            label = f"  {_label(name, question):<{_LABEL}}"
+            yield from wrapped(label, in_words(name, question, answer), width)
     for answer in not_asked[:1]:
-        yield from _row("the others", printable(answer.why, MAXIMUM_TEXT))
-
-
-def _row(label: str, words: str) -> list[str]:
-    return _wrapped(f"{'  ' + label:<{_LABEL}}", words)
+        yield from wrapped(
+            f"  {'the others':<{_LABEL}}", printable(answer.why, MAXIMUM_TEXT), width
+        )
 
 
 def was_asked(questions: dict[str, Answer]) -> bool:
@@ -226,32 +229,35 @@ def was_asked(questions: dict[str, Answer]) -> bool:
     return any(_asked(answer) for answer in questions.values())
 
 
-def not_asked_lines(answers: Answers, why: str) -> Iterator[str]:
+def not_asked_lines(answers: Answers, why: str, width: int | None = None) -> Iterator[str]:
     """The groups that were not asked, and why."""
     titles = [_title(name) for name, questions in answers.items() if not was_asked(questions)]
     if titles:
-        yield from _wrapped("not asked: ", f"{', '.join(titles)}; {printable(why, MAXIMUM_TEXT)}")
+        words = f"{', '.join(titles)}; {printable(why, MAXIMUM_TEXT)}"
+        yield from wrapped("not asked: ", words, width)
 
 
-def diff_lines(path: str, then: Report, now: Report) -> Iterator[str]:
+def diff_lines(
+    path: str, then: Report, now: Report, width: int | None = None, paint: Paint = plain
+) -> Iterator[str]:
     """What differs, and how much does not."""
-    yield from _wrapped(
-        "then:  ", f"{printable(then.target)} at {printable(then.date)}, {printable(path, 200)}"
-    )
-    yield from _wrapped("now:   ", f"{printable(now.target)} at {now.date}")
+    where = f"{printable(then.target)} at {printable(then.date)}, {printable(path, 200)}"
+    yield from wrapped("then:  ", where, width)
+    yield from wrapped("now:   ", f"{printable(now.target)} at {now.date}", width)
     for key, value in now.asked.items():
         before = then.asked.get(key)
         if not _same(before, value):
             words = f"{key} was {_plain(before)}, now {_plain(value)}"
-            yield from _wrapped("asked otherwise: ", words)
+            yield from wrapped("asked otherwise: ", words, width)
     found = list(differences(then, now))
     changed = [it for it in found if _asked(it.then) and _asked(it.now)]
-    yield from _wrapped("", _counts(now, found, changed))
+    said = paint("differs", YELLOW) if found else paint("nothing differs", GREEN)
+    yield f"{said}: {_counts(now, found, changed)}"
     for it in changed:
         yield ""
-        yield from _wrapped("", f"{_title(it.group)}: {_label(it.group, it.question)}")
-        yield from _wrapped("  then:  ", in_words(it.group, it.question, it.then))
-        yield from _wrapped("  now:   ", in_words(it.group, it.question, it.now))
+        yield f"{_title(it.group)}: {_label(it.group, it.question)}"
+        yield from wrapped("  then:  ", in_words(it.group, it.question, it.then), width)
+        yield from wrapped("  now:   ", in_words(it.group, it.question, it.now), width)
 
 
 def _asked(answer: Answer | None) -> bool:
@@ -266,8 +272,7 @@ def _counts(now: Report, found: list[Difference], changed: list[Difference]) -> 
         (_count(now, found, known=False), "not known either time"),
         (len(found) - len(changed), "asked only once"),
     )
-    said = ", ".join(f"{number} {words}" for number, words in counts if number)
-    return f"{'differs' if found else 'nothing differs'}: {said}"
+    return ", ".join(f"{number} {words}" for number, words in counts if number)
 
 
 def in_words(group: str, question: str, answer: Answer | None) -> str:
@@ -297,13 +302,3 @@ def _title(group: str) -> str:
 def _label(group: str, question: str) -> str:
     known = GROUPS[group].questions if group in GROUPS else {}
     return known.get(question) or printable(question)
-
-
-def _wrapped(first: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_on_hyphens=False,
-    )
