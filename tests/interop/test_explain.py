@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -162,6 +163,30 @@ class PlainTests(ExplainTestCase):
         self.assertEqual([tried.exit_code for tried in outcome.tried], [6, 0])
         self.assertEqual(list(title_lines(outcome))[1], "called AE title ARCHIVE: accepted")
 
+    async def test_calling_titles(self) -> None:
+        """So is the one that the peer knows as a caller."""
+        ae = self.ae()
+        ae.require_calling_aet = ["CT1"]
+        port = await ae.start_server((HOST, 0), block=False)
+        target, settings = Target(HOST, port.getHost().port), Settings(timeout=PATIENCE)
+        outcome = await Verification(reactor, target, settings).run()
+        await try_titles(outcome, reactor, target, settings, ("CT9", "CT1"))
+        self.assertEqual([tried.exit_code for tried in outcome.tried], [6, 0])
+        self.assertEqual(list(title_lines(outcome))[1], "calling AE title CT1: accepted")
+
+    async def test_too_many(self) -> None:
+        """A peer that has as many associations as it allows is said to refuse for now."""
+        ae = self.ae()
+        ae.maximum_associations = 1
+        port = (await ae.start_server((HOST, 0), block=False)).getHost().port
+        first = await self.ae().associate(HOST, port)
+        outcome = await self.outcome(port)
+        explanation = explain(outcome)
+        assert explanation is not None
+        self.assertEqual((explanation.case, outcome.exit_code), ("congestion", 6))
+        await first.release()
+        self.assertEqual((await self.outcome(port)).exit_code, 0)
+
     async def test_dcmtk(self) -> None:
         """DCMTK's SCP that refuses every association is explained."""
         port = free_port()
@@ -273,6 +298,25 @@ class TLSTests(ExplainTestCase):
         authority = ssl.Certificate.loadPEM(self.authority.cert_pem.bytes())
         port = await self.serve(self.authority.issue_cert(HOST), authority)
         self.assertEqual(await self.case(port), "client-certificate-wanted")
+
+    async def test_old_version(self) -> None:
+        """A server that has TLS 1.1 and nothing newer is said to be too old."""
+        openssl = shutil.which("openssl")
+        if openssl is None:
+            raise SkipTest("there is no openssl")
+        issued = self.authority.issue_cert(HOST)
+        path = os.path.join(self.directory(), "server.pem")
+        issued.private_key_and_cert_chain_pem.write_to_path(path)
+        port = free_port()
+        server = self.start(
+            *(openssl, "s_server", "-accept", f"{HOST}:{port}", "-cert", path, "-key", path),
+            *("-tls1_1", "-cipher", "ALL:@SECLEVEL=0"),
+        )
+        await server.says("ACCEPT")
+        outcome = await self.outcome(port, tls=TLSSettings(self.ca))
+        explanation = explain(outcome)
+        assert explanation is not None
+        self.assertEqual((explanation.case, outcome.exit_code), ("tls-version", 5))
 
     async def test_silent_after_handshake(self) -> None:
         """Silence after the handshake is not one of TLS."""
