@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_association import AssociationTestCase
 from txdicom import debug_logger, evt
-from txdicom.log import stop_debug_logger
+from txdicom.log import AssociationLog, stop_debug_logger
+from txdicom.throttle import Throttle
 from txdicom.upperlayer import pdu
 from txdicom.upperlayer.user_information import UserIdentityRQ
 
@@ -44,6 +46,25 @@ class LogTests(AssociationTestCase):
         )
         event = self.events[-1]
         self.assertEqual((event["calling"], event["called"]), ("SCU", "ANY-SCP"))
+
+    def test_crowds(self) -> None:
+        """Of many associations in a second some have a line, and the next counts the others."""
+        clock = Clock()
+        throttle = Throttle(clock, 10)
+        for number in range(15):
+            AssociationLog(number, lambda: "127.0.0.1:1", throttle).ended("Association Released")
+        self.assertEqual(len(self.events), 10)
+        clock.advance(1)
+        AssociationLog(15, lambda: "127.0.0.1:1", throttle).ended("Association Released")
+        self.assertEqual(
+            formatEvent(self.events[-1]),
+            "[15 127.0.0.1:1 ?>?] Association Released (and 5 more like this)",
+        )
+        debug_logger(io.StringIO())
+        self.addCleanup(stop_debug_logger)
+        for number in range(20):
+            AssociationLog(number, lambda: "127.0.0.1:1", throttle).ended("Association Released")
+        self.assertEqual(len(self.events), 11 + 20)
 
     def test_hostile_titles(self) -> None:
         """A title with control characters or braces is escaped."""

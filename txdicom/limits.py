@@ -79,7 +79,9 @@ class Limits:
     )
     backlog: int = _count(1_024, "connections", "waiting to be accepted by the operating system")
     log_rate: int = _count(
-        10, "lines", "a second in the log about each kind of fault; further ones are only counted"
+        10,
+        "lines",
+        "a second in the log about each kind of fault, and releases; further ones are counted",
     )
 
     def __post_init__(self) -> None:

@@ -45,7 +45,7 @@ class AssociationLog:
     """Log lines about one association, with its number, its peer and both titles.
 
     :param address: gives the peer's address
-    :param throttle: for faults, shared by all associations of a server
+    :param throttle: for how often there is a line of a kind, shared by all associations of a server
 
     The same facts are fields of the log event: ``association``, ``peer``, ``calling`` and
     ``called``.
@@ -84,6 +84,13 @@ class AssociationLog:
 
     def info(self, text: str) -> None:
         self._emit(LogLevel.info, text)
+
+    def ended(self, text: str) -> None:
+        """The association ended as it should. Where there are many, a line costs as much as one."""
+        if debug_handlers:
+            self.info(text)
+        else:
+            self._emit_throttled(LogLevel.info, text, text)
 
     def fault(self, reason: str, text: str) -> None:
         """A peer's fault. Peers may have many, so there are only so many lines for each reason."""

@@ -116,5 +116,5 @@ class Releasing:
 
     def _released(self, association: Releasable) -> None:
         association.is_released = True
-        association.log.info("Association Released")
+        association.log.ended("Association Released")
         association.notify(events.EVT_RELEASED)

@@ -59,6 +59,11 @@ def _ignored(port: int) -> None:
     connected(port).close()
 
 
+def _released(port: int) -> None:
+    with associated(port, RELEASE_RQ) as connection:
+        receive_pdu(connection)
+
+
 _FAULTS: tuple[Callable[[int], None], ...] = (_http, _malformed, _evil, _wrong_context, _ignored)
 
 
@@ -84,9 +89,9 @@ class LogTests(HostileTestCase):
         self.assertEqual(server.peer.lines_with("Traceback"), [])
 
     async def test_flood(self) -> None:
-        """Thousands of bad peers are ten lines a second for each reason, and are counted."""
+        """Thousands of peers are ten lines a second for each reason, and are counted."""
         server = await self.serve("--require-called", "-a", "ANY-SCP")
-        for attack in (*_FAULTS[:2], *_FAULTS[3:]):
+        for attack in (*_FAULTS[:2], *_FAULTS[3:], _released):
             before = len(server.peer.output.splitlines())
             began = int(reactor.seconds())
             done = await self.in_thread(_storm, attack, server.port, 2.2)
