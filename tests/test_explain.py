@@ -94,6 +94,11 @@ SEEN = (
     (tls("certificate verify failed", 18), "certificate-issuer", "--ca"),
     (tls("certificate verify failed", 20), "certificate-issuer", "CN=issuer"),
     (tls("certificate verify failed", 66), "certificate-refused", "demands"),
+    (
+        tls("Certificate does not contain any `subjectAltName`s."),
+        "certificate-without-name",
+        "9525",
+    ),
     (tls("VerificationError(errors=[...])"), "certificate-name", "pacs.example"),
     (tls("tlsv13 alert certificate required"), "client-certificate-wanted", "--cert"),
     (tls("tlsv1 alert unknown ca"), "client-certificate-refused", "does not take"),

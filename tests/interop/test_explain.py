@@ -12,6 +12,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor, ssl
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
@@ -298,6 +301,33 @@ class TLSTests(ExplainTestCase):
         authority = ssl.Certificate.loadPEM(self.authority.cert_pem.bytes())
         port = await self.serve(self.authority.issue_cert(HOST), authority)
         self.assertEqual(await self.case(port), "client-certificate-wanted")
+
+    async def test_no_name(self) -> None:
+        """A certificate from a trusted authority that is for no name at all is not taken."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+        now = datetime.now(timezone.utc)
+        issued = x509.CertificateBuilder(
+            name, name, key.public_key(), 7, now - timedelta(1), now + timedelta(9)
+        ).sign(key, hashes.SHA256())
+        pem = issued.public_bytes(serialization.Encoding.PEM)
+        path = os.path.join(self.directory(), "ca.pem")
+        with open(path, "wb") as file:
+            file.write(pem)
+        pem += key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        factory = self.ae().server_factory()
+        options = ssl.PrivateCertificate.loadPEM(pem).options()
+        port = await SSL4ServerEndpoint(reactor, 0, options, interface=HOST).listen(factory)
+        self.addCleanup(factory.shutdown)
+        self.addCleanup(port.stopListening)
+        outcome = await self.outcome(port.getHost().port, tls=TLSSettings(path))
+        explanation = explain(outcome)
+        assert explanation is not None
+        self.assertEqual((explanation.case, outcome.exit_code), ("certificate-without-name", 5))
 
     async def test_old_version(self) -> None:
         """A server that has TLS 1.1 and nothing newer is said to be too old."""

@@ -110,6 +110,13 @@ CONNECTION_CASES = (
         ("Have a certificate issued that does.",),
     ),
     Case(
+        "certificate-without-name",
+        tls_said("does not contain any"),
+        "The certificate is good, but says in no subjectAltName whose it is, as it has to"
+        " (RFC 9525); a common name does not count any more.",
+        ("Have a certificate issued that has {server_name} as a subjectAltName.",),
+    ),
+    Case(
         "certificate-name",
         tls_said("VerificationError", "Mismatch"),
         "The certificate is good, but for another name than {server_name}:"
