@@ -134,6 +134,12 @@ class PlainTests(ExplainTestCase):
         """A port on which nothing listens is said to be one."""
         self.assertEqual((await self.explained(free_port())).case, "refused")
 
+    async def test_not_resolved(self) -> None:
+        """A name that nobody has is said to be one."""
+        out, _, code = await self.command("echo", "no-such-host.invalid:104", "--explain")
+        self.assertEqual(code, 3)
+        self.assertIn("The name is misspelt", out)
+
     async def test_filtered(self) -> None:
         """A SYN that nobody answers is told from a refusal, and is at the stage connect."""
         with contextlib.ExitStack() as sockets:

@@ -188,6 +188,10 @@ class TimeOutTests(FaultsTestCase):
             error = json.loads(peer.output.splitlines()[0])["error"]
             self.assertEqual((error["kind"], error["stage"]), ("AssociationTimeout", "resolve"))
             self.assertLess(reactor.seconds() - began, 15)
+        resolver = script("slow_resolver.py")
+        peer = await self.run_to_end(*resolver, "echo", one, "--timeout=0.5", "--explain")
+        self.assertEqual(peer.status, 10, peer.output)
+        self.assertIn("The name servers of this computer do not answer.", peer.output)
 
     async def test_connect(self) -> None:
         """Nobody answers the SYN: the listener's queue is full."""
