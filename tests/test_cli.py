@@ -174,10 +174,12 @@ class ExitCodeTests(SynchronousTestCase):
     def test_statuses(self) -> None:
         """It is verified when every echo was answered with success, and only then."""
         outcome = Outcome(Target("pacs"), "A", "B")
-        self.assertEqual(outcome.exit_code, 9)
+        self.assertEqual(outcome.exit_code, 130)
         outcome.echoes.append(Echo(1, 1, 0.1, 0x0000))
         self.assertEqual(outcome.exit_code, 0)
-        outcome.echoes.append(Echo(2, 2, 0.1, 0x0110))
+        outcome.echoes.append(Echo(2, 2))  # no answer and no error: it was interrupted
+        self.assertEqual(outcome.exit_code, 0)
+        outcome.echoes.append(Echo(3, 3, 0.1, 0x0110))
         self.assertEqual(outcome.exit_code, 9)
 
 

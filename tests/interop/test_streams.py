@@ -61,8 +61,13 @@ class StreamsTests(InteropTestCase):
     async def test_interrupted(self) -> None:
         """Ctrl-C ends it at each stage, without a traceback; nothing that was not is reported."""
         for fault, sent, code, said in (
-            ("silence:on-associate", "A-ASSOCIATE-RQ", 9, "interrupted before it was answered"),
-            ("silence:on-echo", "DIMSE MESSAGE C-ECHO-RQ", 9, "interrupted before it was answered"),
+            ("silence:on-associate", "A-ASSOCIATE-RQ", 130, "interrupted before it was answered"),
+            (
+                "silence:on-echo",
+                "DIMSE MESSAGE C-ECHO-RQ",
+                130,
+                "interrupted before it was answered",
+            ),
             ("silence:on-release", "A-RELEASE-RQ", 0, "echo 1: 0x0000"),
         ):
             target = await self.serve(fault)

@@ -28,6 +28,8 @@ STATUS = 9
 TIMEOUT = 10
 VIOLATION = 11
 SOME_FAILED = 12
+#: Interrupted before an answer came; a shell has this for SIGINT.
+INTERRUPTED = 130
 #: Not of the verification: who reads the output stopped, and a shell has this for SIGPIPE.
 NOT_READ = 141
 

@@ -89,9 +89,14 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 if every echo was answered with success, else what says why not."""
+        """0 if every echo was answered with success, else what says why not.
+
+        Without an error, an echo that was not answered was interrupted, and does not count.
+        """
         if self.error is not None:
             return exit_codes.code_of(self.error)
-        if not self.echoes or not all(echo.verified for echo in self.echoes):
+        if not self.answered:
+            return exit_codes.INTERRUPTED
+        if not all(echo.verified for echo in self.answered):
             return exit_codes.STATUS
         return exit_codes.VERIFIED
