@@ -113,7 +113,8 @@ def _happened(outcome: Outcome) -> Iterator[str]:
             break
     error = outcome.error or outcome.release_error
     if error is not None:
-        yield f"At the stage {error.stage}: {printable(str(error), 400).rstrip(".")}."
+        words = printable(str(error), 400).rstrip(".")
+        yield f"At the stage {error.stage}: {words}."
     yield from _certificate(outcome)
 
 
