@@ -32,6 +32,7 @@ from txdicom.upperlayer.user_information import (
     MaximumLength,
     RoleSelection,
     UserIdentityRQ,
+    every,
     the,
 )
 
@@ -254,6 +255,16 @@ class QuestionTests(ProbeTestCase):
         self.assertEqual(asked.count((2, b"s3cret")), len(asked) - 2)
         self.assertEqual(len(self.requests) - len(asked), 1)
 
+    def test_window(self) -> None:
+        """A window that was asked for is in every request, but for those that propose another."""
+        self.serve()
+        self.probe(extended=(AsynchronousOperationsWindow(5, 4),))
+        windows = [(it.invoked, it.performed) for it in self.items(AsynchronousOperationsWindow)]
+        self.assertEqual(set(windows), {(5, 4), (8, 1), (0, 0)})
+        for request in self.requests:
+            items = every(AsynchronousOperationsWindow, request.user_information)
+            self.assertEqual(len(items), 1)
+
     def test_response(self) -> None:
         """A positive response is told from none."""
         self.serve(handlers=[(evt.EVT_USER_ID, lambda event: (True, None))])
@@ -320,6 +331,34 @@ class TroubleTests(ProbeTestCase):
         self.assertIn("aborted by the DICOM UL service-user", answer.why)
         self.assertEqual(probing.answers["transfer_syntaxes"]["chosen"].why, "")
 
+    def test_most_not_answered(self) -> None:
+        """Where silence keeps the greatest number from being found, it is not known."""
+
+        def limit(event: Any) -> None:
+            contexts = len(event.assoc.requestor.primitive.presentation_contexts)
+            if contexts == 128:
+                event.assoc.reject(AssociateRJ(1, 3, 2))
+            elif contexts == 64:
+                self.wire.silent = True
+
+        self.serve(handlers=[(evt.EVT_REQUESTED, limit)])
+        answer = self.probe().answers["contexts"]["most"]
+        self.assertIsNone(answer.value)
+        self.assertTrue(answer.why.startswith("with 64: no end"), answer)
+
+    def test_other_answers(self) -> None:
+        """A context accepted with another syntax, or left out, is not said to be accepted."""
+
+        def change(event: Any) -> None:
+            contexts = getattr(event.primitive, "presentation_contexts", ())
+            if len(contexts) == len(TRANSFER_SYNTAXES):
+                contexts[0].transfer_syntax = "1.2.3"
+                event.primitive.presentation_contexts = (contexts[0], *contexts[2:])
+
+        self.serve(handlers=[(evt.EVT_ACSE_SENT, change)])
+        answers = list(self.values(self.probe(), "transfer_syntaxes").values())
+        self.assertEqual(answers[:3], ["accepted with 1.2.3", "no answer", "accepted"])
+
     def test_items_not_stood(self) -> None:
         """An abort because of an item is the answer to that question, and to no other."""
         self.serve("abort:on-async-window:2,6", "drop:on-user-identity")
@@ -369,11 +408,21 @@ class TroubleTests(ProbeTestCase):
         self.assertEqual(self.not_asked(probing), [])
         self.assertIsNone(probing.answers["titles"]["unknown_calling"].value)
 
+    def test_silent_again(self) -> None:
+        """Only those without an answer that follow each other count."""
+        self.serve("TXDICOM-PROBE=silence:on-associate", "silence:on-async-window")
+        probing = self.probe()
+        self.assertEqual(self.not_asked(probing), ["roles"])
+        for answer in probing.answers["window"].values():
+            self.assertTrue(answer.why.startswith("no end"), answer)
+
     def test_silent_echo(self) -> None:
         """Silence after the association was accepted is said to come after it."""
         self.serve("TXDICOM-PROBE=silence:on-echo")
         answers = self.values(self.probe(), "titles")
         self.assertEqual(answers["unknown_calling"], "accepted, but the C-ECHO was not answered")
+        # It does not close its connection either, which is waited for.
+        self.assertEqual(self.reactor.at_once, 1)
 
     def test_refused(self) -> None:
         """Where the first association fails, it is the only one, and the rest is not asked."""
@@ -425,19 +474,21 @@ class TroubleTests(ProbeTestCase):
         self.assertEqual(self.ended.count("aborted"), probing.associations - 1)
 
     def test_interrupted(self) -> None:
-        """To cancel it ends it with the answers that there are."""
-        self.serve("TXDICOM-PROBE=silence:on-associate")
-        probing = self.begin()
-        while not any(it.calling_ae_title == "TXDICOM-PROBE" for it in self.requests):
-            self.wire.advance(0.05)
-        self.running.cancel()
-        self.wire.flush()
-        self.successResultOf(self.running)
-        self.assertEqual(probing.stopped, "interrupted")
-        self.assertEqual(self.values(probing, "titles")["unknown_called"], "accepted")
-        self.assertEqual(
-            probing.answers["titles"]["unknown_calling"], not_known("not asked: interrupted")
-        )
+        """To cancel it ends it with the answers that there are, wherever it is."""
+        for point in ("associate", "echo", "release"):
+            self.requests.clear()
+            self.serve(f"TXDICOM-PROBE=silence:on-{point}")
+            probing = self.begin()
+            while not any(it.calling_ae_title == "TXDICOM-PROBE" for it in self.requests):
+                self.wire.advance(0.05)
+            self.running.cancel()
+            self.wire.flush()
+            self.successResultOf(self.running)
+            self.assertEqual(probing.stopped, "interrupted", point)
+            self.assertEqual(self.values(probing, "titles")["unknown_called"], "accepted")
+            self.assertEqual(
+                probing.answers["titles"]["unknown_calling"], not_known("not asked: interrupted")
+            )
 
     def test_interrupted_between(self) -> None:
         """So does it between two associations."""
@@ -446,7 +497,7 @@ class TroubleTests(ProbeTestCase):
         self.wire.advance(PAUSE / 2)
         self.running.cancel()
         self.successResultOf(self.running)
-        self.assertEqual((probing.associations, probing.stopped), (1, "interrupted"))
+        self.assertEqual((probing.associations, probing.interrupted), (1, True))
 
 
 class WordsTests(SynchronousTestCase):

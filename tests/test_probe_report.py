@@ -227,8 +227,8 @@ class LinesTests(SynchronousTestCase):
         """Nothing that a peer or a file says reaches a terminal as it is."""
         evil = "\x1b[2J\n"
         given = {evil: Answer(evil), "b": not_known(evil), "c": not_known(f"not asked: {evil}")}
-        report = Report(evil, evil, {evil: evil}, {evil: given})
-        now = replace(REPORT, asked={"a": evil}, answers={evil: {"b": Answer(evil)}})
+        report = Report(evil, evil, {"tls": evil}, {evil: given})
+        now = replace(REPORT, asked={"tls": False}, answers={evil: {"b": Answer(evil)}})
         lines = [
             *probe_report.group_lines(evil, given),
             *probe_report.not_asked_lines({evil: {"c": given["c"]}}, evil),

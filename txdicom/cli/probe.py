@@ -113,6 +113,8 @@ def _tell(
     if then is not None and code == exit_codes.VERIFIED:
         differs = next(probe_report.differences(then, report), None) is not None
         code = exit_codes.DIFFERS if differs else code
+    if probing.interrupted:
+        code = exit_codes.INTERRUPTED
     if parsed.json:
         compared = None if then is None else probe_report.compared(parsed.diff, then, report)
         print(probe_report.to_json(report, code, compared))

@@ -28,7 +28,7 @@ from txdicom.cli.probe_answers import (
 from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
 from txdicom.cli.verify import Verification
-from txdicom.errors import AssociationAborted, AssociationTimeout, ConnectionFailed
+from txdicom.errors import AssociationTimeout, ConnectionFailed
 from txdicom.presentation import MAXIMUM_CONTEXTS, PresentationContext, build_context, build_role
 from txdicom.tls import TLSSettings
 from txdicom.uids import IMPLEMENTATION_CLASS_UID, VERIFICATION
@@ -63,10 +63,12 @@ class Probe:
 
     :ivar answers: those so far; at the end of a group those of the whole group
     :ivar stopped: why not everything was asked, or nothing
+    :ivar interrupted: whether it was cancelled before its end
     :ivar baseline: what came of the first association, as it would be without a probe
     :ivar associations: how many were asked for
     :ivar handshakes: how many connections were made for TLS handshakes alone
 
+    :param settings: for one echo, which is released
     :param on_group: called with the name of each group when its questions are done with
     """
 
@@ -82,11 +84,12 @@ class Probe:
             target, target.ae_title or settings.called_ae_title, settings.calling_ae_title
         )
         self.stopped = ""
+        self.interrupted = False
         self.associations = 0
         self.handshakes = 0
         self._reactor = reactor
         self._target = target
-        self._settings = replace(settings, count=1, abort=False)
+        self._settings = settings
         self._on_group = on_group
         self._silent = 0
         self._closed: Deferred[None] = succeed(None)
@@ -103,6 +106,7 @@ class Probe:
             except _Stopped as reason:
                 self.stopped = str(reason)
             except CancelledError:
+                self.interrupted = True
                 self.stopped = "interrupted"
             self._complete(name)
             self._on_group(name)
@@ -127,6 +131,8 @@ class Probe:
         self._closed = verification.closed
         outcome = await verification.run()
         self._look_at(outcome)
+        if verification.interrupted:
+            raise CancelledError
         return outcome
 
     async def _before_asking(self) -> None:
@@ -140,12 +146,8 @@ class Probe:
         error = outcome.error
         if self.associations == 1:
             self.baseline = outcome
-        elif isinstance(error, ConnectionFailed) or getattr(error, "stage", "") == "connect":
+        elif getattr(error, "stage", "") in ("resolve", "connect"):
             raise _Stopped(f"no connection any more: {error}")
-        if error is None and not outcome.answered:
-            raise _Stopped("interrupted")
-        if isinstance(error, AssociationAborted) and error.by == "local":
-            raise _Stopped("interrupted")
         self._silent = self._silent + 1 if isinstance(error, AssociationTimeout) else 0
 
     # The groups, a method each, by their names in GROUPS

@@ -24,6 +24,7 @@ class Verification:
     """One run against one target.
 
     :ivar outcome: what came of it so far
+    :ivar interrupted: whether it was cancelled before its end
     :ivar closed: fires when it is over and its connection is gone, for which an abort waits
         seconds after the outcome is there
 
@@ -47,6 +48,7 @@ class Verification:
         self._resolving: Any = None
         self._association: VerificationAssociation | None = None
         self._protocol: Any = None
+        self.interrupted = False
         self.closed: Deferred[None] = Deferred()
         self._stage = "connect" if is_address(target.host) else "resolve"
         self._since = self._due = 0.0
@@ -83,7 +85,7 @@ class Verification:
                 error.stage = self._stage_now()
             self.outcome.error = error
         except CancelledError:
-            pass  # interrupted: what there is so far counts
+            self.interrupted = True  # what there is so far counts
         await self._end()
         if self._protocol is None:  # there was no connection
             self.closed.callback(None)
@@ -229,8 +231,8 @@ class Verification:
         except AssociationError as error:
             self.outcome.release_error = error
             self.outcome.warnings.append(f"the release failed: {error}")
-        except CancelledError:  # interrupted: the association was aborted
-            pass
+        except CancelledError:  # the association was aborted
+            self.interrupted = True
         else:
             self.outcome.seconds["release"] = self._reactor.seconds() - began
 
