@@ -96,6 +96,7 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """Measure; a part that cannot be measured does not keep the others from it."""
     bounds = bounds_of(chosen)
     pinned = PINNED[chosen.pin] if chosen.pin else "not pinned"
+    others = machine.Others()
     report: dict[str, Any] = {
         "machine": machine.described(),
         "run": f"{bounds.rounds} rounds of at most {bounds.seconds:g} s each, {pinned}",
@@ -113,12 +114,13 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
             failed = [str(error)]
         report["failed"] += [f"{part.name}: {line}" for line in failed]
         print(f" {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    report["machine"]["used by others meanwhile"] = str(others)
     return report
 
 
 def show(report: dict[str, Any]) -> None:
     """Print the tables."""
-    print(", ".join(f"{name} {words}" for name, words in report["machine"].items()))
+    print("; ".join(f"{name}: {words}" for name, words in report["machine"].items()))
     print(f"medians of {report['run']}")
     for part in PARTS:
         if report["results"].get(part.name):

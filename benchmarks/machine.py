@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 import subprocess
+import time
 from importlib.metadata import PackageNotFoundError, version
 
 #: Whose versions are told.
@@ -18,6 +19,31 @@ def processor(cpuinfo: str) -> str:
     """The model of the CPU, from the text of /proc/cpuinfo."""
     model = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     return " ".join(model[1].split()) if model else platform.machine()
+
+
+def busy(stat: str) -> float:
+    """CPU seconds that were used since the system started, from the text of /proc/stat."""
+    _, *ticks = stat.splitlines()[0].split()
+    # user, nice, system, idle, iowait, irq, softirq, steal; guests are in the first two already.
+    used = [int(number) for at, number in enumerate(ticks[:8]) if at not in (3, 4)]
+    return sum(used) / os.sysconf("SC_CLK_TCK")
+
+
+class Others:
+    """How much of the CPUs other processes use from now on than this one and its children."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._used = self._by_others()
+
+    def _by_others(self) -> float:
+        ours = os.times()
+        with open("/proc/stat") as file:
+            return busy(file.read()) - sum(ours[:4])
+
+    def __str__(self) -> str:
+        possible = (time.monotonic() - self._began) * (os.cpu_count() or 1)
+        return f"{max(0.0, (self._by_others() - self._used) / possible):.0%} of the CPUs"
 
 
 def dcmtk(said: str) -> str:
@@ -48,7 +74,6 @@ def described() -> dict[str, str]:
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "CPU": f"{cpu}, {len(os.sched_getaffinity(0))} CPUs",
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
-        "load average before": f"{os.getloadavg()[0]:.1f}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         **{package: _version(package) for package in PACKAGES},
         "DCMTK": dcmtk(_dcmtk_says()),
