@@ -210,6 +210,19 @@ class TLSTests(TLSTestCase):
         with self.assertRaises(ConnectionFailed):
             await self.shake(free_port())
 
+    async def test_unreadable_certificate(self) -> None:
+        """A certificate that cannot be read is not known, and the rest is."""
+
+        def unreadable(key: object) -> str:
+            raise ValueError("no such key")
+
+        self.patch(probe_tls, "_key", unreadable)
+        answers = await self.probe(await self.serve(self.ae()))
+        self.assertEqual(
+            [answers[name] for name in ("subject", "issuer", "expires", "key")], [None] * 4
+        )
+        self.assertTrue(answers["TLSv1.3"].startswith("agreed to"), answers)
+
     async def test_not_offered(self) -> None:
         """A version that the OpenSSL at hand does not offer is not said to be refused."""
         self.patch(probe_tls, "_CIPHERS", b"DEFAULT:@SECLEVEL=2")

@@ -88,11 +88,11 @@ class _OfVersion:
 class _Handshake:
     """A handshake that was completed.
 
-    :ivar certificate: the peer's, or None
+    :ivar certificate: the answers about the peer's
     """
 
     cipher: str
-    certificate: Any
+    certificate: dict[str, Answer]
 
 
 @implementer(IHandshakeListener)
@@ -118,8 +118,7 @@ class _Handshaking(Protocol):
 
     def handshakeCompleted(self) -> None:
         connection = self.transport.getHandle()
-        certificate = connection.get_peer_certificate(as_cryptography=True)
-        self._seen = _Handshake(connection.get_cipher_name() or "?", certificate)
+        self._seen = _Handshake(connection.get_cipher_name() or "?", _certificate(connection))
         self.transport.loseConnection()
         self._closing = self._clock.callLater(_CLOSING_TIMEOUT, self.transport.abortConnection)
 
@@ -149,7 +148,7 @@ async def handshake(
     return {
         version: Answer(f"agreed to, {seen.cipher}"),
         "client_certificate": Answer(creator.asked_for_certificate),
-        **_about(seen.certificate),
+        **seen.certificate,
     }
 
 
@@ -178,16 +177,21 @@ async def _shake(
         raise ConnectionFailed(address, str(error)) from error
 
 
-def _about(certificate: Any) -> dict[str, Answer]:
-    """What the peer's certificate says."""
-    if certificate is None:
-        return {"subject": Answer("none")}
-    return {
-        "subject": Answer(certificate.subject.rfc4514_string()),
-        "issuer": Answer(certificate.issuer.rfc4514_string()),
-        "expires": Answer(f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"),
-        "key": Answer(_key(certificate.public_key())),
-    }
+def _certificate(connection: Any) -> dict[str, Answer]:
+    """What the peer's certificate says, which nobody has verified."""
+    try:
+        certificate = connection.get_peer_certificate(as_cryptography=True)
+        if certificate is None:
+            return {"subject": Answer("none")}
+        return {
+            "subject": Answer(certificate.subject.rfc4514_string()),
+            "issuer": Answer(certificate.issuer.rfc4514_string()),
+            "expires": Answer(f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"),
+            "key": Answer(_key(certificate.public_key())),
+        }
+    except Exception as error:  # there are many kinds for what cannot be read
+        why = not_known(f"the certificate cannot be read: {error}")
+        return dict.fromkeys(("subject", "issuer", "expires", "key"), why)
 
 
 def _key(key: Any) -> str:
