@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet import ssl
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import wrapClientTLS
@@ -30,10 +29,10 @@ from txdicom.tls import TLSSettings, client_creator
 from txdicom.tls_errors import tls_failure
 
 _VERSIONS = {
-    "TLSv1.0": (ssl.TLSVersion.TLSv1_0, SSL.TLS1_VERSION),
-    "TLSv1.1": (ssl.TLSVersion.TLSv1_1, SSL.TLS1_1_VERSION),
-    "TLSv1.2": (ssl.TLSVersion.TLSv1_2, SSL.TLS1_2_VERSION),
-    "TLSv1.3": (ssl.TLSVersion.TLSv1_3, SSL.TLS1_3_VERSION),
+    "TLSv1.0": SSL.TLS1_VERSION,
+    "TLSv1.1": SSL.TLS1_1_VERSION,
+    "TLSv1.2": SSL.TLS1_2_VERSION,
+    "TLSv1.3": SSL.TLS1_3_VERSION,
 }
 
 # OpenSSL offers the old versions only where it is told that security does not matter: nothing is
@@ -59,16 +58,15 @@ class _OfVersion:
     def __init__(self, version: str, settings: TLSSettings, host: str) -> None:
         self.asked_for_certificate = False
         self._name = settings.server_name or host
-        exactly, number = _VERSIONS[version]
         own = client_creator(replace(settings, insecure=True), host)
-        context = ssl.CertificateOptions(
-            privateKey=own.privateKey,
-            certificate=own.certificate,
-            insecurelyLowerMinimumTo=exactly,
-            lowerMaximumSecurityTo=exactly,
-        ).getContext()
-        context.set_min_proto_version(number)  # the system's configuration may have another
-        context.set_max_proto_version(number)
+        context = SSL.Context(SSL.TLS_METHOD)
+        if own.certificate is not None:
+            context.use_certificate(own.certificate)
+            context.use_privatekey(own.privateKey)
+        for certificate in own.extraCertChain:
+            context.add_extra_chain_cert(certificate)
+        context.set_min_proto_version(_VERSIONS[version])
+        context.set_max_proto_version(_VERSIONS[version])
         context.set_cipher_list(_CIPHERS)
         context.set_info_callback(self._look)
         self._context = context
