@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import fields
 from typing import Any
 
@@ -13,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from txdicom.errors import ListenFailed
+from txdicom.garbage import THRESHOLDS
 from txdicom.limits import Limits
 from txdicom.tap import Options, makeService, option_name
 from txdicom.testing import MemoryServerEndpoint, Wire
@@ -109,6 +111,8 @@ class ServiceTests(SynchronousTestCase):
         self.wire.flush()
 
     def service(self, *arguments: str) -> Any:
+        self.addCleanup(gc.unfreeze)
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
         options = parsed(*arguments)
         options["endpoints"] = [MemoryServerEndpoint(self.wire, name) for name in ("scp", "other")]
         return makeService(options)
@@ -136,6 +140,18 @@ class ServiceTests(SynchronousTestCase):
         self.successResultOf(self.wire.associate(self.scu, ae_title="ME"))
         self.scu.ae_title = "STRANGER"
         self.failureResultOf(self.wire.associate(self.scu, ae_title="ME"))
+
+    def test_rare_collection(self) -> None:
+        """While it runs, Python searches for garbage seldom, and not in what was there before."""
+        before = gc.get_threshold()
+        service = self.service()
+        service.startService()
+        self.assertEqual(gc.get_threshold(), THRESHOLDS)
+        self.assertGreater(gc.get_freeze_count(), 1_000)
+        stopping = service.stopService()
+        self.wire.flush()
+        self.successResultOf(stopping)
+        self.assertEqual((gc.get_threshold(), gc.get_freeze_count()), (before, 0))
 
     def test_one_limit_for_all_ports(self) -> None:
         """The limit of associations is the process's, however many ports it listens on."""

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from txdicom.ae import AE
 from txdicom.errors import ListenFailed
+from txdicom.garbage import RareCollection
 from txdicom.limits import Limits, check_limit
 from txdicom.server import ServerFactory
 from txdicom.sop_class import Verification
@@ -222,4 +223,5 @@ def makeService(options: Options) -> MultiService:
     factory = _faulty(ae.server_factory(), options["fault"])
     for endpoint in options["endpoints"]:
         ListeningService(endpoint, factory, error).setServiceParent(services)
+    RareCollection().setServiceParent(services)
     return services
