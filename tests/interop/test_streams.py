@@ -56,6 +56,7 @@ class StreamsTests(InteropTestCase):
         target = await self.serve()
         ran = await self.shell('"$0" -m txdicom echo "$1" > /dev/full; echo "code $?"', target)
         self.assertIn("txdicom echo: [Errno 28]", ran.output)
+        self.assertNotIn("ignored", ran.output)
         self.assertIn("code 2", ran.output)
 
     async def test_interrupted(self) -> None:

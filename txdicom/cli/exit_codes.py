@@ -36,7 +36,7 @@ NOT_READ = 141
 MEANINGS = {
     VERIFIED: "verified: every C-ECHO was answered with status 0x0000",
     DIFFERS: "--diff: verified, but an answer is not what it was",
-    USAGE: "wrong arguments; nothing was sent",
+    USAGE: "wrong arguments, or a file cannot be read or written",
     NOT_RESOLVED: "the host name was not resolved",
     NOT_CONNECTED: "no TCP connection",
     TLS: "TLS failed",

@@ -29,11 +29,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # here it can still be said that it failed
         return code
     except BrokenPipeError:  # who reads has enough, as head has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in it
+        _drop_output()
         return exit_codes.NOT_READ
     except (OSError, ValueError, RuntimeError) as error:
+        _drop_output()
         print(f"txdicom {parsed.command}: {error}", file=sys.stderr)
         return machine.UNKNOWN if getattr(parsed, "nagios", False) else exit_codes.USAGE
+
+
+def _drop_output() -> None:
+    """Drop what is still to be written, if it cannot be: Python would fail with it at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _echo(parsed: argparse.Namespace) -> int:
