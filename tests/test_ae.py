@@ -15,8 +15,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from tests.test_association import AssociationTestCase
-from txdicom import AE, Limits, VerificationPresentationContexts, build_context, evt
+from txdicom import (
+    AE,
+    Limits,
+    VerificationPresentationContexts,
+    build_context,
+    evt,
+    negotiation,
+)
 from txdicom.errors import (
+    AssociationRejected,
     AssociationTimeout,
     ConnectionFailed,
     ListenFailed,
@@ -479,6 +487,40 @@ class ItemTests(AssociationTestCase):
         self.assertIn(MaximumLength(0), requests[0].user_information)
         self.assertIsNone(self.accepted().requestor.primitive)
         self.assertEqual(self.accepted().requestor.maximum_length, 0)
+
+    def test_request_of_a_rejected_one(self) -> None:
+        """An acceptor does not keep the request of an association that it rejects or aborts."""
+        requestors: list[Any] = []
+
+        def note(event: Any) -> None:
+            requestors.append(event.assoc.requestor)
+            self.assertIsNotNone(requestors[-1].primitive)
+
+        self.scp.require_called_aet = True
+        self.wire.listen(self.scp, evt_handlers=[(evt.EVT_REJECTED, note)])
+        self.failureResultOf(self.wire.associate(self.scu, ae_title="OTHER"))
+        identity = UserIdentityRQ(1, b"user", b"", False)
+        deciding: Deferred[Any] = Deferred(lambda _: None)
+        handlers = [(evt.EVT_REQUESTED, note), (evt.EVT_USER_ID, lambda event: deciding)]
+        self.wire.listen(self.scp, "slow", evt_handlers=handlers)
+        associating = self.wire.associate(self.scu, "slow", ae_title="SCP", ext_neg=[identity])
+        associating.addErrback(lambda _: None)
+        self.assertIsNotNone(requestors[1].primitive)
+        associating.cancel()
+        self.wire.flush()
+        self.assertEqual([requestor.primitive for requestor in requestors], [None, None])
+
+    def test_failing_decision(self) -> None:
+        """When deciding on a request fails, it is rejected for now, and the failure logged."""
+        identity = UserIdentityRQ(1, b"user", b"", False)
+        for items in ([], [identity]):
+            self.wire.listen(self.scp)
+            with mock.patch.object(negotiation, "accept", side_effect=RuntimeError("broken")):
+                associating = self.wire.associate(self.scu, ext_neg=items)
+            error = self.failureResultOf(associating, AssociationRejected).value
+            self.assertEqual((error.result, error.source, error.reason), (2, 3, 1))
+            self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+            self.assertNothingLeft()
 
     def test_version_name(self) -> None:
         """The implementation is named, unless that is switched off."""

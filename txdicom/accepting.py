@@ -76,15 +76,13 @@ class Accepting:
         association.notify(events.EVT_REQUESTED)
         if association.failure is not None:  # a handler rejected or aborted it
             return
-        rejection = negotiation.refusal(pdu, self._policy)
-        if rejection is None and not self._admitted(association):
-            rejection = negotiation.LOCAL_LIMIT_EXCEEDED
-        if rejection is not None:
-            association.reject(rejection)
-        elif _ASKED_FOR.isdisjoint(map(type, pdu.user_information)):
-            self._accept(association, pdu)
-        else:
-            self._ask_handlers(association, pdu)
+        try:
+            self._answer(association, pdu)
+        except Exception:
+            self._undecided(Failure(), association)
+        finally:
+            if self._deciding is None:
+                _forget_request(association)
 
     def expired(self, association: Association) -> None:
         """The handlers take too long."""
@@ -97,12 +95,24 @@ class Accepting:
         if deciding is not None:
             deciding.cancel()
 
+    def _answer(self, association: Association, request: AssociateRQ) -> None:
+        rejection = negotiation.refusal(request, self._policy)
+        if rejection is None and not self._admitted(association):
+            rejection = negotiation.LOCAL_LIMIT_EXCEEDED
+        if rejection is not None:
+            association.reject(rejection)
+        elif _ASKED_FOR.isdisjoint(map(type, request.user_information)):
+            self._accept(association, request)
+        else:
+            self._ask_handlers(association, request)
+
     def _ask_handlers(self, association: Association, request: AssociateRQ) -> None:
         """Ask the handlers of the intervention events."""
         deciding = Deferred.fromCoroutine(self._decide(association, request))
         deciding.addErrback(self._undecided, association)
         if not deciding.called:  # a handler takes its time
             self._deciding = deciding
+            deciding.addBoth(lambda _: _forget_request(association))
             association.start_acse_timer(association.limits.acse_timeout)
 
     async def _decide(self, association: Association, request: AssociateRQ) -> None:
@@ -131,9 +141,6 @@ class Accepting:
             # What the requestor performs is what this side may invoke.
             AsynchronousOperationsWindow(granted.performed, granted.invoked),
         )
-        # Decoded, a request may take ten times its bytes: it is not kept for as long as the
-        # association lasts.
-        association.requestor.primitive = None
 
     def _undecided(self, failure: Failure, association: Association) -> None:
         if association.failure is None:
@@ -181,6 +188,12 @@ class Accepting:
             )
             answers.append(negotiation.answer_window(window, *said))
         return tuple(answers)
+
+
+def _forget_request(association: Association) -> None:
+    # Decoded, a request may take ten times its bytes: it is not kept for as long as the
+    # association lasts.
+    association.requestor.primitive = None
 
 
 async def _identity(association: Association, identity: UserIdentityRQ) -> list[UserInformation]:
