@@ -771,6 +771,28 @@ class WindowTests(AssociationTestCase):
         granted = the(AsynchronousOperationsWindow, here.acceptor.primitive.user_information)
         self.assertEqual(granted, AsynchronousOperationsWindow(4, 1))
 
+    def test_release_while_one_waits(self) -> None:
+        """A request that waits for its turn when a release is asked for is never sent."""
+        performing: list[Deferred[int]] = []
+
+        def handle(event: Any) -> Deferred[int]:
+            performing.append(Deferred())
+            return performing[-1]
+
+        here = self.associate([(evt.EVT_C_ECHO, handle)])
+        sent: list[Any] = []
+        here.bind(evt.EVT_DIMSE_SENT, sent.append)
+        echoes = [here.echo() for _ in range(2)]
+        self.wire.flush()
+        performing[0].callback(0)
+        released = here.release()
+        self.wire.flush()
+        self.assertEqual(self.successResultOf(echoes[0]).Status, 0)
+        self.failureResultOf(echoes[1], AssociationReleased)
+        self.assertIsNone(self.successResultOf(released))
+        self.assertEqual((len(sent), len(performing)), (1, 1))
+        self.assertNothingLeft()
+
     def test_not_asked(self) -> None:
         """Nobody who did not ask is told of a window."""
         here = self.associate()

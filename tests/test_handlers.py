@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from tests.test_association import AssociationTestCase
 from tests.test_protocol import c_echo_rq
 from txdicom import evt
+from txdicom.errors import AssociationAborted
 from txdicom.events import EventType
 from txdicom.uids import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
 from txdicom.upperlayer import pdu
@@ -233,6 +234,42 @@ class BindingTests(AssociationTestCase):
         self.wire.flush()
         self.assertEqual(performed, [1])
         self.assertNothingLeft()
+
+    def test_a_handler_may_abort_at_any_event(self) -> None:
+        """Whichever event it is that an acceptor's handler aborts at, nothing fails for it."""
+        others = (evt.EVT_REJECTED, evt.EVT_ABORTED)
+        for event in [event for event in NOTIFICATIONS if event not in others]:
+            aborted: list[Any] = []
+
+            def abort(event: Any, aborted: list[Any] = aborted) -> None:
+                if not aborted:  # the abort has its own events
+                    aborted.append(event.assoc)
+                    event.assoc.abort()
+
+            self.wire.listen(self.scp, evt_handlers=[(event, abort)])
+            associating = self.wire.associate(self.scu).addErrback(lambda _: None)
+            here = self.successResultOf(associating)
+            if here is not None and here.is_established:
+                here.echo().addErrback(lambda _: None)
+                self.wire.flush()
+            if here is not None and here.is_established:
+                here.release().addErrback(lambda _: None)
+            self.wire.flush()
+            self.assertEqual(len(aborted), 1, event)
+            self.assertNothingLeft()
+            self.assertEqual(self.flushLoggedErrors(), [], event)
+
+    def test_a_requestor_may_abort_before_its_request(self) -> None:
+        """Then nothing is sent any more."""
+        for event in (evt.EVT_ACSE_SENT, evt.EVT_REQUESTED, evt.EVT_CONN_OPEN):
+            there = Recorder()
+            self.wire.listen(self.scp, evt_handlers=there.handlers)
+            associating = self.wire.associate(
+                self.scu, evt_handlers=[(event, lambda event: event.assoc.abort() and None)]
+            )
+            self.failureResultOf(associating, AssociationAborted)
+            self.assertNotIn("DATA_RECV", there.names())
+            self.assertNothingLeft()
 
 
 class FailingHandlerTests(AssociationTestCase):

@@ -94,7 +94,7 @@ class DIMSEProvider:
         self._invoker: Invoker | None = None
         self.performer = Performer(
             services,
-            self._respond,
+            self._send,
             carrier.intervention,
             carrier.operation_failed,
             window.performed,
@@ -154,6 +154,8 @@ class DIMSEProvider:
         carrier = self._carrier
         if carrier.handlers:
             carrier.notify(EVT_DIMSE_RECV, message=message)
+            if self._ended:  # by a handler
+                return
         field = message.command.get("CommandField")
         if field is None:
             raise ProtocolViolation(command_name(field))
@@ -164,15 +166,13 @@ class DIMSEProvider:
 
     def _send(self, message: Message) -> None:
         carrier = self._carrier
-        if carrier.handlers:
+        if carrier.handlers and carrier.is_established:
             carrier.notify(EVT_DIMSE_SENT, message=message)
-        for pdu in fragment(message, self._maximum_length):
-            carrier.send_pdu(pdu)
-
-    def _respond(self, message: Message) -> None:
-        # A response that comes too late, after a release or an abort, goes nowhere.
-        if self._carrier.is_established:
-            self._send(message)
+        # After a release or an abort, perhaps by that handler, a response goes nowhere, and neither
+        # does a request that waited for others to be answered.
+        if carrier.is_established:
+            for pdu in fragment(message, self._maximum_length):
+                carrier.send_pdu(pdu)
 
     def _data_set_limit(self, context_id: int, command: CommandSet) -> int:
         field = command.get("CommandField", 0)

@@ -126,7 +126,7 @@ class UpperLayerProtocol(Protocol):
     def flush(self) -> None:
         """Write now what is to be sent, not at the end of the turn."""
         data = self.upper_layer.data_to_send()
-        if not data or self.lost is not None:
+        if not data or self._closing or self.lost is not None:
             return
         if self._sending_now:
             data = send_now(self.transport, data)
