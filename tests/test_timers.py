@@ -77,6 +77,15 @@ class TimersTests(SynchronousTestCase):
         self.assertEqual(order, ["soon", "between", "late"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_late(self) -> None:
+        """When the reactor comes late, they expire in the order in which they were due."""
+        order: list[str] = []
+        for name, seconds in (("last", 9.0), ("first", 3.0), ("second", 6.0)):
+            self.timers.start(name, seconds, lambda name=name: order.append(name))  # type: ignore[misc]
+        self.timers.start("last", 10.0, lambda: order.append("last"))
+        self.clock.advance(60)
+        self.assertEqual(order, ["first", "second", "last"])
+
     def test_stopped_by_another(self) -> None:
         """One that is due is not called when one that is due with it has stopped it, or all."""
         for stop in (lambda: self.timers.stop("one"), self.timers.cancel):

@@ -58,7 +58,7 @@ class Timers:
         self._call = None
         now = self.clock.seconds()
         try:
-            for name, timer in list(self.running.items()):
+            for name, timer in sorted(self.running.items(), key=_due):
                 due, expired = timer
                 # One that expired before it may have stopped this one, or started it again.
                 if due <= now + _EXACTNESS and self.running.get(name) is timer:
@@ -68,3 +68,7 @@ class Timers:
             first = min((due for due, _ in self.running.values()), default=None)
             if first is not None and (self._call is None or first < self._called_at):
                 self._call_at(first, first - now)
+
+
+def _due(running: tuple[str, tuple[float, Callable[[], None]]]) -> float:
+    return running[1][0]
