@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from txdicom.errors import ListenFailed
-from txdicom.garbage import THRESHOLDS
+from txdicom.garbage import THRESHOLDS, RareCollection
 from txdicom.limits import Limits
 from txdicom.tap import Options, makeService, option_name
 from txdicom.testing import MemoryServerEndpoint, Wire
@@ -115,7 +115,15 @@ class ServiceTests(SynchronousTestCase):
         self.addCleanup(gc.set_threshold, *gc.get_threshold())
         options = parsed(*arguments)
         options["endpoints"] = [MemoryServerEndpoint(self.wire, name) for name in ("scp", "other")]
-        return makeService(options)
+        service = makeService(options)
+        self.addCleanup(self.stop, service)
+        return service
+
+    def stop(self, service: Any) -> None:
+        if service.running:
+            stopping = service.stopService()
+            self.wire.flush()
+            self.successResultOf(stopping)
 
     def test_serves(self) -> None:
         """It listens everywhere it was told to, and stops everywhere."""
@@ -148,10 +156,22 @@ class ServiceTests(SynchronousTestCase):
         service.startService()
         self.assertEqual(gc.get_threshold(), THRESHOLDS)
         self.assertGreater(gc.get_freeze_count(), 1_000)
-        stopping = service.stopService()
-        self.wire.flush()
-        self.successResultOf(stopping)
+        self.stop(service)
         self.assertEqual((gc.get_threshold(), gc.get_freeze_count()), (before, 0))
+
+    def test_rare_collection_of_several(self) -> None:
+        """With several in a process it lasts until the last one stops, and starts again."""
+        before = gc.get_threshold()
+        services = [RareCollection() for _ in range(2)]
+        for _ in range(2):
+            for service in services:
+                service.startService()
+            for service in services:
+                self.assertEqual(gc.get_threshold(), THRESHOLDS)
+                self.assertGreater(gc.get_freeze_count(), 1_000)
+                service.stopService()
+                service.stopService()
+            self.assertEqual((gc.get_threshold(), gc.get_freeze_count()), (before, 0))
 
     def test_one_limit_for_all_ports(self) -> None:
         """The limit of associations is the process's, however many ports it listens on."""

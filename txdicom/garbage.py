@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import ClassVar
 
 from twisted.application.service import Service
 
@@ -19,15 +20,24 @@ class RareCollection(Service):
     the process has loaded before is not searched at all.
     """
 
+    _running: ClassVar[int] = 0  # the search is the process's, and it may have several of these
+    _before: ClassVar[tuple[int, int, int]]
+
     def startService(self) -> None:
         super().startService()
-        self._before = gc.get_threshold()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*THRESHOLDS)
+        RareCollection._running += 1
+        if RareCollection._running == 1:
+            RareCollection._before = gc.get_threshold()
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*THRESHOLDS)
 
     def stopService(self) -> None:
-        """As it was before."""
+        """With the last one, it is as it was before."""
+        if not self.running:
+            return
         super().stopService()
-        gc.set_threshold(*self._before)
-        gc.unfreeze()
+        RareCollection._running -= 1
+        if RareCollection._running == 0:
+            gc.set_threshold(*RareCollection._before)
+            gc.unfreeze()
