@@ -195,7 +195,7 @@ def _play(pieces: list[bytes], role: int, user: int, end: int, most: int = 1_000
             states.append(layer.state)
             _ask(layer, will, user)
         sent.extend(layer.data_to_send())
-        assert len(layer._buffer) < _LONGEST_PDU
+        assert len(layer._framing) < _LONGEST_PDU
         assert not (layer.closing and layer.state is not State.IDLE)
 
     pull()
@@ -304,7 +304,7 @@ def the_association(data: bytes) -> None:
         protocol.dataReceived(piece)
         while clock.getDelayedCalls() and clock.getDelayedCalls()[0].getTime() <= clock.seconds():
             clock.advance(0)
-        assert len(protocol.upper_layer._buffer) <= _LONGEST_PDU + len(piece)
+        assert len(protocol.upper_layer._framing._received) <= _LONGEST_PDU + len(piece)
     if end & 1:
         clock.pump([30.0] * 8)  # each time-out starts the next one
         assert transport.disconnecting
