@@ -10,6 +10,7 @@ from pynetdicom.dsutils import encode as pynetdicom_encode
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests import strategies
+from txdicom.dimse import command
 from txdicom.dimse.command import COMMAND_NAMES, ELEMENTS, command_name, decode, encode
 from txdicom.errors import ProtocolViolation
 
@@ -27,6 +28,17 @@ ECHO_RQ_COMMAND = {
     "MessageID": 7,
     "CommandDataSetType": 0x0101,
 }
+ECHO_RSP_COMMAND = {
+    "AffectedSOPClassUID": "1.2.840.10008.1.1",
+    "CommandField": 0x8030,
+    "MessageIDBeingRespondedTo": 7,
+    "CommandDataSetType": 0x0101,
+    "Status": 0x0000,
+}
+ECHOES = (ECHO_RQ_COMMAND, ECHO_RSP_COMMAND)
+
+# Where, how many bytes are taken out, and what is put in.
+_changes = st.tuples(st.integers(0, 80), st.integers(0, 3), st.binary(max_size=3))
 
 
 def element(number: int, value: bytes, group: int = 0) -> bytes:
@@ -275,6 +287,36 @@ class PropertyTests(SynchronousTestCase):
             self.assertTrue(str(violation))
         else:
             self.assertLessEqual(decoded.items(), decode(whole).items())
+
+    @given(st.sampled_from(ECHOES), st.lists(_changes, max_size=3))
+    def test_prepared(self, elements, changes) -> None:
+        """What is like a C-ECHO as it is prepared is coded like any other."""
+        data = encode(elements)
+        for at, cut, new in changes:
+            data = data[:at] + new + data[at + cut :]
+        try:
+            expected = command._decode(data)
+        except ProtocolViolation as violation:
+            with self.assertRaises(ProtocolViolation) as caught:
+                decode(data)
+            self.assertEqual(str(caught.exception), str(violation))
+            return
+        self.assertEqual(list(decode(data).items()), list(expected.items()))
+        expected.pop("CommandGroupLength", None)
+        self.assertEqual(encode(expected), command._encode(expected))
+        for keyword, value in elements.items():
+            expected.setdefault(keyword, value)  # perhaps in another order
+        self.assertEqual(encode(expected), command._encode(expected))
+
+    def test_every_message_id(self) -> None:
+        """The Message IDs are all that two C-ECHO messages differ in."""
+        for elements in ECHOES:
+            (keyword,) = [keyword for keyword in elements if keyword.startswith("MessageID")]
+            for message_id in range(0x10000):
+                elements = {**elements, keyword: message_id}
+                data = encode(elements)
+                self.assertEqual(data, command._encode(elements))
+                self.assertEqual(decode(data)[keyword], message_id)
 
     @given(st.binary(max_size=100), st.booleans())
     def test_noise(self, noise, in_group_0) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.strategies import octets
 from txdicom.timers import Timers
 
 
@@ -113,3 +118,78 @@ class TimersTests(SynchronousTestCase):
         self.assertRaises(ZeroDivisionError, self.clock.advance, 1)
         self.clock.advance(4)
         self.assertEqual(self.expired, 1)
+
+
+_names = st.sampled_from("abc")
+
+
+def _orders(soonest: int) -> st.SearchStrategy[tuple[str, str, float | None]]:
+    """To start a timer, for ever if its seconds are None, or to stop one or all."""
+    seconds = octets.map(lambda quarters: (soonest + quarters % 40) / 4)
+    return st.tuples(st.sampled_from(("start", "stop", "cancel")), _names, st.none() | seconds)
+
+
+class _Listed:
+    """The timers as a list of when each is due, and what each orders when it expires."""
+
+    def __init__(self, reactions: Any) -> None:
+        self.due: dict[str, float] = {}
+        self.expired: list[tuple[str, float]] = []
+        self._reactions = reactions
+
+    def obey(self, now: float, order: str, name: str, seconds: float | None) -> None:
+        if order == "start" and seconds is not None:
+            self.due[name] = now + seconds
+        elif order == "cancel":
+            self.due.clear()
+        else:
+            self.due.pop(name, None)
+
+    def pass_until(self, now: float) -> None:
+        for name, at in sorted(self.due.items(), key=lambda timer: timer[1]):
+            if at <= now and self.due.get(name) == at:
+                del self.due[name]
+                self.expired.append((name, now))
+                for reaction in self._reactions.get(name, ()):
+                    self.obey(now, *reaction)
+
+
+class PropertyTests(SynchronousTestCase):
+    """What holds whatever is started and stopped."""
+
+    @given(
+        st.lists(_orders(0) | st.integers(1, 40), max_size=30),
+        st.dictionaries(_names, st.lists(_orders(1), max_size=2)),
+    )
+    def test_as_listed(self, steps, reactions) -> None:
+        """They expire as listed, also those that one that expires has started or stopped."""
+        clock = Clock()
+        timers = Timers(clock)
+        listed = _Listed(reactions)
+        expired: list[tuple[str, float]] = []
+
+        def obey(order: str, name: str, seconds: float | None) -> None:
+            if order == "start":
+                timers.start(name, seconds, lambda: expire(name))
+            elif order == "stop":
+                timers.stop(name)
+            else:
+                timers.cancel()
+
+        def expire(name: str) -> None:
+            expired.append((name, clock.seconds()))
+            for reaction in reactions.get(name, ()):
+                obey(*reaction)
+
+        for step in steps:
+            if isinstance(step, int):
+                clock.advance(step / 4)
+                listed.pass_until(clock.seconds())
+            else:
+                obey(*step)
+                listed.obey(clock.seconds(), *step)
+            self.assertEqual(expired, listed.expired)
+            self.assertEqual(set(timers.running), set(listed.due))
+            self.assertLessEqual(len(clock.getDelayedCalls()), 1)
+        timers.cancel()
+        self.assertEqual(clock.getDelayedCalls(), [])
