@@ -65,7 +65,7 @@ def client_creator(settings: TLSSettings, host: str) -> Any:
     """
     try:
         from OpenSSL import crypto
-        from twisted.internet import ssl
+        from twisted.internet import error, ssl
     except ImportError:
         raise TLSNotInstalled from None
     options: dict[str, Any] = {
@@ -83,8 +83,13 @@ def client_creator(settings: TLSSettings, host: str) -> Any:
         name = settings.server_name or host
         creator = ssl.optionsForClientTLS(name, trust, certificate, extraCertificateOptions=options)
         return _named_peer(creator, name)
-    except crypto.Error as error:
-        raise ValueError(f"not a certificate or key: {error}") from None
+    except crypto.Error as unreadable:
+        raise ValueError(f"not a certificate or key: {unreadable}") from None
+    except error.VerifyError:
+        raise ValueError(
+            f"the key in {settings.key or settings.certificate} is not that of the certificate in"
+            f" {settings.certificate}"
+        ) from None
 
 
 def _named_peer(creator: Any, name: str) -> Any:

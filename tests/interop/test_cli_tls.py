@@ -38,6 +38,16 @@ class CLITLSTests(TLSTestCase):
         _, _, code = await run_echo(*arguments, "--nagios")
         self.assertEqual(code, 1)
 
+    async def test_other_key(self) -> None:
+        """A key that is not the certificate's is a wrong argument; nothing is sent."""
+        pair, other = (trustme.CA().issue_cert("scu.example") for _ in range(2))
+        cert, key = (os.path.join(self.directory(), name) for name in ("cert.pem", "key.pem"))
+        pair.cert_chain_pems[0].write_to_path(cert)
+        other.private_key_pem.write_to_path(key)
+        _, err, code = await run_echo("127.0.0.1:1", "--tls", "--cert", cert, "--key", key)
+        self.assertEqual((code, len(err.splitlines())), (2, 1), err)
+        self.assertIn("is not that of the certificate", err)
+
     async def test_wrong_authority(self) -> None:
         """A certificate of another authority is exit code 5; --tls-insecure takes it."""
         other = os.path.join(self.directory(), "other.pem")
