@@ -63,6 +63,11 @@ def parse_target(text: str) -> Target:
             raise ValueError(f"no port after the colon: {address!r}")
     if not host or not host.isprintable() or any(c in host for c in " /\\[]"):
         raise ValueError(f"not a host name or address: {host!r}")
+    if ":" in host:
+        from twisted.internet.abstract import isIPv6Address
+
+        if not isIPv6Address(host):
+            raise ValueError(f"not an IPv6 address: {host!r}")
     if not port:
         return Target(host, ae_title=ae_title, port_given=False)
     return Target(host, checked_port(port), ae_title)
