@@ -7,7 +7,7 @@ import contextlib
 import io
 import json
 import os
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from unittest.mock import patch
 
@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txdicom import errors
 from txdicom.cli import arguments, exit_codes, machine, terminal, text
+from txdicom.cli.main import _warn_of_expiry, main
 from txdicom.cli.outcome import Echo, Outcome
 from txdicom.cli.target import Target, parse_target
 from txdicom.negotiation import ServiceUser
@@ -47,16 +48,17 @@ class TargetTests(SynchronousTestCase):
         """What is none is refused with a word on why."""
         for given in (
             "", "@pacs", "pacs:", "pacs:0", "pacs:65536", "pacs:http", "[::1", "[::1]x", "[::1]:",
-            "A\\B@pacs", "X" * 17 + "@pacs", "pa cs", "dicom://pacs", "pacs:\u0661",
+            "pacs:104:1", "127.0.0.1:104:1", "[pacs:1]:104", "A\\B@pacs", "X" * 17 + "@pacs",
+            "pa cs", "dicom://pacs", "pacs:\u0661",
         ):  # fmt: skip
             with self.assertRaises(ValueError, msg=given):
                 parse_target(given)
 
     def test_host_and_port(self) -> None:
         """The port may be an argument of its own, but not both."""
-        self.assertEqual(arguments.target(parsed("pacs", "104")), Target("pacs", 104))
+        self.assertEqual(arguments.targets(parsed("pacs", "104")), [Target("pacs", 104)])
         with self.assertRaisesRegex(ValueError, "two ports"):
-            arguments.target(parsed("pacs:104", "104"))
+            arguments.targets(parsed("pacs:104", "104"))
 
 
 class ArgumentTests(SynchronousTestCase):
@@ -103,9 +105,35 @@ class ArgumentTests(SynchronousTestCase):
 
     def test_contradictions(self) -> None:
         """Options that exclude each other are refused."""
-        for argv in (["--ca", "x"], ["--tls-insecure"], ["--forever", "--count", "3"]):
-            with self.assertRaises(ValueError):
-                arguments.settings(parsed("pacs", *argv))
+        for argv in (
+            "--ca x", "--tls-insecure", "--warn-expiry 3", "--forever --count 3", "-w 1", "-c 1",
+            "--password-file x", "--ask-password", "--nagios --json", "--nagios --explain",
+            "--nagios --try-titles A",
+        ):  # fmt: skip
+            with self.assertRaises(ValueError, msg=argv):
+                arguments.settings(parsed("pacs", *argv.split()))
+
+    def test_usage_of_a_plugin(self) -> None:
+        """A monitoring plugin that is asked wrongly is UNKNOWN: 2 is a node that is CRITICAL."""
+        for argv, code in ((["-w", "soon"], 2), (["--nagios", "-w", "soon"], 3)):
+            stderr = io.StringIO()
+            with contextlib.redirect_stderr(stderr), self.assertRaises(SystemExit) as caught:
+                main(["echo", "pacs", *argv])
+            self.assertEqual(caught.exception.code, code)
+
+    def test_expiry(self) -> None:
+        """A certificate that expires soon is warned of, and one that has expired, as such."""
+        now = datetime.now(timezone.utc)
+        past = now - timedelta(days=4)
+        for expires, words in (
+            (now + timedelta(days=5.5), ["the peer's certificate expires in 5 days"]),
+            (past, [f"the peer's certificate expired on {past:%Y-%m-%d}"]),
+            (now + timedelta(days=11), []),
+        ):
+            outcome = an_outcome()
+            outcome.tls = TLSFacts("TLSv1.3", "A", "CN=pacs", expires)
+            _warn_of_expiry(outcome, 10)
+            self.assertEqual(outcome.warnings, words)
 
     def test_tls(self) -> None:
         """The options of TLS arrive."""
@@ -337,6 +365,10 @@ class MachineTests(SynchronousTestCase):
         status = an_outcome()
         status.echoes[1].status = 0x0122
         self.assertIn("0x0122", self.nagios(status)[1])
+        for echoes in ([], [Echo(1, 1)]):
+            stopped = Outcome(Target("pacs"), "A", "B", echoes=echoes)
+            self.assertEqual(self.nagios(stopped)[0], 3)
+            self.assertIn("interrupted", self.nagios(stopped)[1])
         warned = an_outcome()
         warned.warnings.append("expires soon")
         self.assertEqual(self.nagios(warned)[0], 1)

@@ -236,6 +236,16 @@ class PlainTests(ExplainTestCase):
         self.assertIn("The peer answered another message", out)
         self.assertNotIn("s3cret", out)
 
+    async def test_exchange_of_a_plugin(self) -> None:
+        """--save keeps the exchange of a monitoring plugin, too."""
+        port = await self.faulty("wrong-message-id")
+        path = os.path.join(self.directory(), "exchange")
+        out, _, code = await self.command("echo", f"{HOST}:{port}", "--nagios", "--save", path)
+        self.assertEqual((code, len(out.splitlines())), (2, 1))
+        out, _, code = await self.command("explain", path)
+        self.assertEqual(code, 0)
+        self.assertIn("The peer answered another message", out)
+
     async def command(self, *argv: str, **environment: str) -> tuple[str, str, int]:
         """Run ``python -m txdicom``. Returns what it printed, and its exit code."""
         path = os.pathsep.join(p for p in sys.path if p)

@@ -27,6 +27,17 @@ PASSWORD_VARIABLE = "TXDICOM_PASSWORD"
 #: How many targets are verified at the same time, besides those that are silent.
 DEFAULT_CONCURRENCY = 100
 
+# Options that do nothing without another one.
+_NEEDED = {
+    "warning": ("-w", "nagios"),
+    "critical": ("-c", "nagios"),
+    "password_file": ("--password-file", "user"),
+    "ask_password": ("--ask-password", "user"),
+}
+
+# What a monitoring plugin, which prints one line, cannot print.
+_NOT_WITH_NAGIOS = {"json": "--json", "explain": "--explain", "try_titles": "--try-titles"}
+
 _EPILOG = "exit codes:\n" + "\n".join(
     f"  {code:>2}  {meaning}" for code, meaning in exit_codes.MEANINGS.items()
 )
@@ -293,15 +304,6 @@ def _add_output(echo: argparse.ArgumentParser) -> None:
     )
 
 
-def target(arguments: argparse.Namespace) -> Target:
-    """The only target that the arguments name.
-
-    :raise ValueError: they name none, or several
-    """
-    (found,) = targets(arguments)
-    return found
-
-
 def targets(arguments: argparse.Namespace) -> list[Target]:
     """The targets that the arguments and the roster name.
 
@@ -329,10 +331,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
     :raise ValueError: they contradict each other
     :raise OSError: the file with the passcode cannot be read
     """
-    if not (arguments.tls or arguments.targets) and tls_settings(arguments) != TLSSettings():
-        raise ValueError("the options of TLS need --tls")
-    if arguments.forever and arguments.count:
-        raise ValueError("--forever and --count exclude each other")
+    _check(arguments)
     times = {
         name: value
         for name in ("connection_timeout", "acse_timeout", "dimse_timeout")
@@ -349,6 +348,21 @@ def settings(arguments: argparse.Namespace) -> Settings:
         tls=tls_settings(arguments) if arguments.tls else None,
         extended=_extended(arguments),
     )
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Whether the options go together; one that would do nothing is refused."""
+    of_tls = tls_settings(arguments) != TLSSettings() or arguments.warn_expiry is not None
+    if of_tls and not (arguments.tls or arguments.targets):
+        raise ValueError("the options of TLS need --tls")
+    if arguments.forever and arguments.count:
+        raise ValueError("--forever and --count exclude each other")
+    for name, (option, needed) in _NEEDED.items():
+        if getattr(arguments, name) and not getattr(arguments, needed):
+            raise ValueError(f"{option} needs --{needed}")
+    for name, option in _NOT_WITH_NAGIOS.items():
+        if arguments.nagios and getattr(arguments, name):
+            raise ValueError(f"{option} and --nagios exclude each other")
 
 
 def tls_settings(arguments: argparse.Namespace) -> TLSSettings:

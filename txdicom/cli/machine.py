@@ -86,8 +86,10 @@ def nagios(outcome: Outcome, warning: float | None, critical: float | None) -> t
     total = sum(outcome.seconds.get(stage, 0.0) for stage in STAGES[:4]) + sum(times[:1])
     if outcome.error is not None:
         state, text = CRITICAL, printable(str(outcome.error), 400)
+    elif outcome.exit_code == exit_codes.INTERRUPTED:
+        state, text = UNKNOWN, "interrupted before it was answered"
     elif outcome.exit_code != exit_codes.VERIFIED:
-        worst = next(echo for echo in outcome.echoes if not echo.verified)
+        worst = next(echo for echo in outcome.answered if not echo.verified)
         state, text = CRITICAL, f"echo {status_words(worst.status or 0)}"
     else:
         text = f"echo 0x0000 in {milliseconds(total)}"

@@ -22,7 +22,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Everything is garbage at the end of the process; to look for it takes as long as to echo.
     atexit.register(gc.freeze)
     parser = arguments.parser()
-    parsed = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        parsed = parser.parse_args(words)
+    except SystemExit as end:
+        if end.code and "--nagios" in words:  # 2 would say that the node is CRITICAL
+            raise SystemExit(machine.UNKNOWN) from None
+        raise
     try:
         code = _explain_file(parsed) if parsed.command == "explain" else _echo(parsed)
         if sys.stdout is not None:
@@ -77,12 +83,12 @@ def _echo(parsed: argparse.Namespace) -> int:
     exchange = _recording(parsed)
     outcome = _run(target, settings, _printer(parsed), _further(parsed), exchange)
     _warn_of_expiry(outcome, parsed.warn_expiry)
+    if exchange is not None:
+        exchange.finish(target, parsed.debug)
     if parsed.nagios:
         state, line = machine.nagios(outcome, parsed.warning, parsed.critical)
         print(line)
         return state
-    if exchange is not None:
-        exchange.finish(target, parsed.debug)
     _print_summary(parsed, outcome)
     return outcome.exit_code
 
@@ -199,4 +205,5 @@ def _warn_of_expiry(outcome: Outcome, days: int | None) -> None:
     if days is not None and expires is not None:
         left = (expires - datetime.now(timezone.utc)).days
         if left < days:
-            outcome.warnings.append(f"the peer's certificate expires in {left} days")
+            when = f"expires in {left} days" if left >= 0 else f"expired on {expires:%Y-%m-%d}"
+            outcome.warnings.append(f"the peer's certificate {when}")
