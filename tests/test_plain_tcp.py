@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import socket
 from typing import Any
+from unittest import mock
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_protocol import c_echo_rq
-from txdicom import AE
+from txdicom import AE, Limits, plain_tcp
 from txdicom.negotiation import ApplicationEntity, propose
 from txdicom.plain_tcp import is_plain_tcp, send_now
 from txdicom.presentation import build_context, numbered
@@ -115,11 +118,29 @@ class IsPlainTests(SynchronousTestCase):
         self.assertFalse(is_plain_tcp(wrapper))
 
 
+class AcknowledgeTests(SynchronousTestCase):
+    def test_connection_gone(self) -> None:
+        """A socket that does not take the option any more is left alone."""
+        transport = PlainTransport()
+        failing = mock.Mock(side_effect=OSError(22, "Invalid argument"))
+        transport.socket.setsockopt = failing  # type: ignore[method-assign]
+        with mock.patch.object(plain_tcp, "_QUICKACK", 12):
+            plain_tcp.acknowledge_now(transport)
+        failing.assert_called_once_with(socket.IPPROTO_TCP, 12, 1)
+
+    def test_other_systems(self) -> None:
+        """Where there is no such option, none is set."""
+        transport: Any = PlainTransport()
+        with mock.patch.object(plain_tcp, "_QUICKACK", None):
+            plain_tcp.acknowledge_now(transport)
+        self.assertEqual(transport.socket.options, [])
+
+
 class ProtocolTests(SynchronousTestCase):
     """An acceptor on such a connection."""
 
     def setUp(self) -> None:
-        ae = AE("SCP", reactor=Clock())
+        ae = AE("SCP", Limits(max_pdus_per_turn=2), Clock())
         ae.add_supported_context(VERIFICATION)
         protocol = ae.server_factory().buildProtocol(None)
         assert protocol is not None
@@ -156,6 +177,23 @@ class ProtocolTests(SynchronousTestCase):
         whole = first + rest + second
         self.assertEqual([at for at in (0, 90) if whole[at] == 4], [0, 90])
         self.assertEqual(len(whole), 180)
+
+    def test_aborted(self) -> None:
+        """Nothing is sent or written once the connection is aborted."""
+        self.associate()
+        del self.transport.sent[:]
+        self.protocol.abort_connection()  # type: ignore[attr-defined]
+        self.transport.disconnecting = False  # an abort does not say so in Twisted
+        self.protocol.dataReceived(c_echo_rq(1))
+        self.assertEqual((self.transport.sent, self.transport.written), ([], []))
+
+    def test_lost(self) -> None:
+        """Nor once it is gone, though what came before it is handled."""
+        self.associate()
+        self.protocol.dataReceived(c_echo_rq(1) + c_echo_rq(2) + c_echo_rq(3))  # one too many
+        del self.transport.sent[:]
+        self.protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual((self.transport.sent, self.transport.written), ([], []))
 
     def test_acknowledged(self) -> None:
         """A read that ends within a PDU is acknowledged at once, and no other is."""
