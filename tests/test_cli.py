@@ -172,6 +172,21 @@ class ArgumentTests(SynchronousTestCase):
             (UserIdentityRQ(2, b"someone", b"fromenv"),),
         )
 
+    def test_no_passcode(self) -> None:
+        """A passcode is no argument, and none at the prompt is a sentence, or an interruption."""
+        stderr = io.StringIO()
+        with contextlib.redirect_stderr(stderr), self.assertRaises(SystemExit):
+            parsed("pacs", "--user", "x", "--password", "s3cret")
+        self.assertNotIn("s3cret", stderr.getvalue())
+        for end, code, words in (
+            (EOFError, exit_codes.USAGE, "txdicom echo: no passcode was given\n"),
+            (KeyboardInterrupt, exit_codes.INTERRUPTED, ""),
+        ):
+            stderr = io.StringIO()
+            with contextlib.redirect_stderr(stderr), patch("getpass.getpass", side_effect=end):
+                self.assertEqual(main(["echo", "pacs", "--user", "x", "--ask-password"]), code)
+            self.assertEqual(stderr.getvalue(), words)
+
     def test_help_has_the_exit_codes(self) -> None:
         """--help lists every exit code with its meaning."""
         stdout = io.StringIO()

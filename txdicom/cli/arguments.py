@@ -116,6 +116,7 @@ def parser() -> argparse.ArgumentParser:
         "echo",
         help="ask whether a DICOM node answers",
         description="Ask whether a DICOM node answers a C-ECHO, how fast, and if not, why not.",
+        allow_abbrev=False,  # --password s3cret would be --password-file, and printed as missing
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -388,7 +389,10 @@ def _identity(arguments: argparse.Namespace) -> UserIdentityRQ:
     elif arguments.ask_password:
         from getpass import getpass
 
-        passcode = getpass("Passcode: ")
+        try:
+            passcode = getpass("Passcode: ")
+        except EOFError:
+            raise ValueError("no passcode was given") from None
     if passcode is None:
         return UserIdentityRQ(1, name)
     return UserIdentityRQ(2, name, passcode.encode("utf-8"))

@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()  # here it can still be said that it failed
         return code
+    except KeyboardInterrupt:  # before the reactor runs, as at the prompt for the passcode
+        return exit_codes.INTERRUPTED
     except BrokenPipeError:  # who reads has enough, as head has
         _drop_output()
         return exit_codes.NOT_READ
