@@ -13,6 +13,8 @@ from tests.test_association import AssociationTestCase
 from txdicom import Limits, evt
 from txdicom.dimse.message import Message, fragment
 from txdicom.errors import ProtocolViolation, TLSFailed
+from txdicom.negotiation import ApplicationEntity, propose
+from txdicom.presentation import build_context, numbered
 from txdicom.uids import VERIFICATION
 from txdicom.upperlayer import pdu
 from txdicom.upperlayer.table import State
@@ -43,6 +45,11 @@ class ProtocolTestCase(AssociationTestCase):
         transport = here.protocol.transport
         here.protocol.dataReceived = self.received.extend
         return transport
+
+    def connect(self) -> Any:
+        """A raw connection to the server. Returns the peer's transport."""
+        self.wire.join(_Collecting(), self.wire.factories["scp"])
+        return self.wire.transports[-2]
 
 
 class InterfaceTests(AssociationTestCase):
@@ -75,6 +82,7 @@ class BackPressureTests(ProtocolTestCase):
         self.wire.flush()
         self.assertEqual(performed, list(range(10_000)))
         self.assertEqual(len(self.received), 10_000 * 90)
+        self.assertEqual(list(self.accepted().protocol.timers.running), ["network"])
 
     def test_memory_is_bounded(self) -> None:
         """What waits for such a peer stays within the buffer and one turn's responses."""
@@ -162,6 +170,55 @@ class TurnTests(ProtocolTestCase):
         raw.other.write = writes.append
         raw.other.protocol.dataReceived(b"".join(c_echo_rq(number) for number in range(5)))
         self.assertEqual([len(data) for data in writes], [5 * 90])
+
+
+class TimerTests(ProtocolTestCase):
+    """Which timers run."""
+
+    def test_acceptor(self) -> None:
+        """ARTIM until the request is whole, then the network's, and one for each part of a PDU."""
+        self.wire.listen(self.scp)
+        peer = self.connect()
+        running = peer.other.protocol.timers.running
+        request = propose(ApplicationEntity("SCU"), "SCP", numbered([build_context(VERIFICATION)]))
+        echo = c_echo_rq(1)
+        for data, names in (
+            (b"", {"artim"}),
+            (request.encode()[:50], {"artim", "pdu"}),
+            (request.encode()[50:], {"network"}),
+            (echo[:7], {"network", "pdu"}),
+            (echo[7:], {"network"}),
+        ):
+            peer.write(data)
+            self.wire.flush()
+            self.assertEqual(set(running), names)
+
+    def test_requestor(self) -> None:
+        """While the connection is being closed, only the time for that counts."""
+        here = self.associate()
+        protocol = here.protocol
+        protocol.transport.loseConnection = lambda: None
+        here.release()
+        release_rp = pdu.ReleaseRP().encode()
+        protocol.dataReceived(release_rp[:5])
+        self.assertEqual(set(protocol.timers.running), {"acse", "network", "pdu"})
+        protocol.dataReceived(release_rp[5:])
+        self.assertEqual(set(protocol.timers.running), {"artim"})
+
+    def test_each_pdu_has_its_time(self) -> None:
+        """The time-out of a PDU counts from its own beginning."""
+        self.raw()
+        there = self.accepted()
+        seconds = there.limits.pdu_timeout
+        echo = c_echo_rq(1)
+        there.protocol.dataReceived(echo[:7])
+        self.wire.advance(seconds - 1)
+        there.protocol.dataReceived(echo[7:] + echo[:7])
+        self.wire.advance(seconds - 1)
+        there.protocol.dataReceived(echo[7:8])
+        self.assertTrue(there.is_established)
+        self.wire.advance(1)
+        self.assertEqual(there.failure.timer, "pdu_timeout")
 
 
 class EndTests(ProtocolTestCase):
@@ -253,11 +310,6 @@ class EndTests(ProtocolTestCase):
         self.assertEqual((received[0], received[ac], received[-10]), (2, 4, 6))
         (association,) = self.scp.active_associations
         self.assertIs(association.protocol.upper_layer.state, State.AWAITING_TRANSPORT_CLOSE)
-
-    def connect(self) -> Any:
-        """A raw connection to the server. Returns the peer's transport."""
-        self.wire.join(_Collecting(), self.wire.factories["scp"])
-        return self.wire.transports[-2]
 
 
 class TLSTests(AssociationTestCase):

@@ -13,9 +13,17 @@ from tests.strategies import octets
 from txdicom.timers import Timers
 
 
+class StrictClock(Clock):
+    """Asserts of its calls what a reactor does."""
+
+    def callLater(self, delay: float, *call: Any, **arguments: Any) -> Any:
+        assert delay >= 0, delay
+        return super().callLater(delay, *call, **arguments)
+
+
 class TimersTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clock = Clock()
+        self.clock = StrictClock()
         self.expired = 0
         self.timers = Timers(self.clock)
 
@@ -111,12 +119,37 @@ class TimersTests(SynchronousTestCase):
         self.assertEqual(self.expired, 1)
         self.assertEqual(list(self.timers.running), ["other"])
 
+    def test_put_off_by_another(self) -> None:
+        """One that is due with another, which starts it again first, counts from then on."""
+        self.timers.start("other", 5, lambda: self.timers.start("one", 2, self.expire))
+        self.timers.start("one", 5, self.expire)
+        self.clock.advance(5)
+        self.assertEqual(self.expired, 0)
+        self.clock.advance(2)
+        self.assertEqual(self.expired, 1)
+
+    def test_later_one_started_by_another(self) -> None:
+        """One that starts a later one does not put off those that run."""
+        self.timers.start("one", 7, self.expire)
+        self.timers.start("other", 5, lambda: self.timers.start("late", 100, self.expire))
+        self.clock.advance(5)
+        self.clock.advance(2)
+        self.assertEqual(self.expired, 1)
+
     def test_failing(self) -> None:
         """When what one calls fails, the others come in their time all the same."""
         self.timers.start("bad", 1, lambda: 1 / 0)
         self.timers.start("one", 5, self.expire)
         self.assertRaises(ZeroDivisionError, self.clock.advance, 1)
         self.clock.advance(4)
+        self.assertEqual(self.expired, 1)
+
+    def test_failing_late(self) -> None:
+        """So does one that is overdue by then."""
+        self.timers.start("bad", 1, lambda: 1 / 0)
+        self.timers.start("one", 5, self.expire)
+        self.assertRaises(ZeroDivisionError, self.clock.advance, 10)
+        self.clock.advance(0)
         self.assertEqual(self.expired, 1)
 
 
