@@ -94,6 +94,17 @@ class LogTests(AssociationTestCase):
         self.assertIn("HTTP", formatEvent(event))
 
 
+class PeerTests(AssociationTestCase):
+    def test_after_the_end(self) -> None:
+        """The log knows the peer also when the connection is gone."""
+        here = self.associate()
+        peer, text = here.log.peer, str(here.log)
+        here.release()
+        self.wire.flush()
+        self.assertEqual((here.log.peer, str(here.log)), (peer, text))
+        self.assertIn(peer, text)
+
+
 class DebugLoggerTests(AssociationTestCase):
     """debug_logger shows everything, in words, and no secrets."""
 
