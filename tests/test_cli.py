@@ -323,6 +323,9 @@ class TextTests(SynchronousTestCase):
             "YOU at 127.0.0.1:104: echo 2:"
             " 0x0110 - Failure: Processing failure (no\\x1b[2J), 12.3 ms",
         )
+        outcome = an_outcome()
+        outcome.address = "::1"
+        self.assertIn("YOU at [::1]:104: echo", text.echo_line(outcome, echo))
 
     def test_peer(self) -> None:
         """What the peer said of itself is told, hostile names escaped."""

@@ -235,7 +235,7 @@ class StoryTests(SynchronousTestCase):
             (lines(*ASSOCIATED, (">", ASK), ("<", Abort().encode())), "instead of answering"),
             (lines(*ASSOCIATED, (">", ReleaseRQ().encode())), "to the A-RELEASE-RQ"),
             (lines(*ASSOCIATED, (">", ASK), (">", gone)), "no answer to the C-ECHO-RQ within 0.0"),
-            (lines(*ASSOCIATED, (">", ASK), (">", gone)), "the echo is not answered"),
+            (lines(*ASSOCIATED, (">", ASK), (">", gone)), "no whole answer to the echo"),
             (lines(*echoed, (">", ReleaseRQ().encode()), (">", gone)), "only the end"),
             (lines(*echoed, (">", ReleaseRQ().encode())), "only the end"),
         ):

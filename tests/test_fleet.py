@@ -304,6 +304,8 @@ class ReportTests(SynchronousTestCase):
         )
         everything = list(fleet_report.table(a_fleet(), True, None))
         self.assertIn("fine:104", "\n".join(everything))
+        one = Fleet(Clock(), [Target("h")], Settings())
+        self.assertIn("1 target: 0 verified", "\n".join(fleet_report.table(one, False, None)))
         self.assertNotIn("fine:104", "\n".join(lines))
 
     def test_width(self) -> None:

@@ -150,8 +150,8 @@ ASSOCIATION_CASES = (
     Case(
         "associate-timeout",
         failed_with(AssociationTimeout, "associate"),
-        "The connection is there, but no answer to the association request. Usually the peer hangs"
-        " or is overloaded, expects TLS, or is no DICOM server.",
+        "The connection is there, but no whole answer to the association request. Usually the peer"
+        " hangs or is overloaded, expects TLS, or is no DICOM server.",
         (
             "Try again with more time: --timeout 60",
             "Check the port: {port}. Does something else listen there?",
@@ -187,8 +187,8 @@ ASSOCIATION_CASES = (
     Case(
         "echo-timeout",
         failed_with(AssociationTimeout, "echo"),
-        "The association was accepted, but the echo is not answered: usually the peer hangs, or is"
-        " overloaded.",
+        "The association was accepted, but no whole answer to the echo came: usually the peer"
+        " hangs, or is overloaded.",
         ("Try again with more time: --timeout 60", ASK),
     ),
     Case(

@@ -72,8 +72,8 @@ def _totals(fleet: Fleet, paint: Paint) -> Iterator[str]:
         )
         if number or what != "not reached"
     ]
-    said = f"{len(fleet.targets)} targets: {', '.join(parts)}"
-    yield f"{said}, in {fleet.seconds:.1f} s"
+    count = "1 target" if len(fleet.targets) == 1 else f"{len(fleet.targets)} targets"
+    yield f"{count}: {', '.join(parts)}, in {fleet.seconds:.1f} s"
     for code, number in sorted(Counter(result.exit_code for result in failed).items()):
         yield f"{number:>7}  {exit_codes.MEANINGS[code]} ({code})"
     times = _echo_times(fleet.results)

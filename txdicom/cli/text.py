@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from txdicom.cli.outcome import STAGES, Echo, Outcome
+from txdicom.cli.target import Target
 from txdicom.cli.terminal import GREEN, RED, YELLOW, Paint, plain
 from txdicom.dimse.status import status_words
 from txdicom.words import printable, uid_name
@@ -49,10 +50,8 @@ def wrapped(start: str, words: str, width: int | None) -> list[str]:
 def echo_line(outcome: Outcome, echo: Echo, paint: Paint = plain) -> str:
     """The line of one answered echo."""
     status = paint(status_words(echo.status or 0), GREEN if echo.verified else RED)
-    line = (
-        f"{outcome.called_ae_title} at {outcome.address}:{outcome.target.port}:"
-        f" echo {echo.number}: {status}"
-    )
+    where = Target(outcome.address or outcome.target.host, outcome.target.port)
+    line = f"{outcome.called_ae_title} at {where}: echo {echo.number}: {status}"
     if echo.error_comment:
         line += f" ({printable(echo.error_comment)})"
     return f"{line}, {milliseconds(echo.seconds or 0)}"
