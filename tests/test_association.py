@@ -473,6 +473,35 @@ class TimeoutTests(AssociationTestCase):
         self.assertIn("C-ECHO-RQ", str(error))
         self.assertTrue(here.is_aborted)
 
+    def test_later_requests(self) -> None:
+        """Further requests do not put off the time-out of the first."""
+        here = self.associate(ext_neg=[AsynchronousOperationsWindow(0, 0)])
+        here._dimse.invoker._window = 0
+        self.wire.silent = True
+        echoes = [here.echo()]
+        self.wire.advance(20)
+        echoes.append(here.echo())
+        self.wire.advance(10)
+        for echo in echoes:
+            self.failureResultOf(echo, DIMSETimeout)
+
+    def test_no_decision_after_the_end(self) -> None:
+        """The time for a decision no longer counts when there is nothing to decide on."""
+        associations: list[Any] = []
+        deciding: Deferred[Any] = Deferred(lambda _: None)
+        handlers = [
+            (evt.EVT_REQUESTED, lambda event: associations.append(event.assoc)),
+            (evt.EVT_USER_ID, lambda event: deciding),
+        ]
+        self.wire.listen(self.scp, evt_handlers=handlers)
+        identity = UserIdentityRQ(1, b"user")
+        self.wire.associate(self.scu, ext_neg=[identity]).addErrback(lambda _: None)
+        (there,) = associations
+        self.assertIn("acse", there.protocol.timers.running)
+        there.abort()
+        self.assertNotIn("acse", there.protocol.timers.running)
+        self.assertNothingLeft()
+
     def test_each_request_has_its_own_time(self) -> None:
         """The time-out counts from each request, not from the first."""
         here = self.associate()
