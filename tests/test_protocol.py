@@ -220,6 +220,21 @@ class TimerTests(ProtocolTestCase):
         self.wire.advance(1)
         self.assertEqual(there.failure.timer, "pdu_timeout")
 
+    def test_each_message_has_its_time(self) -> None:
+        """So does that of a message, also of one that begins in the PDU that ends another."""
+        self.raw()
+        there = self.accepted()
+        seconds = there.limits.pdu_timeout
+        command = c_echo_rq(1)[12:]
+        first = pdu.PresentationDataValue(1, True, False, command[:20])
+        last = pdu.PresentationDataValue(1, True, True, command[20:])
+        for values in ((first,), (last, first)):
+            there.protocol.dataReceived(pdu.PDataTF(values).encode())
+            self.wire.advance(seconds - 1)
+            self.assertTrue(there.is_established)
+        self.wire.advance(1)
+        self.assertEqual(there.failure.timer, "pdu_timeout")
+
 
 class EndTests(ProtocolTestCase):
     """How connections end."""
