@@ -127,5 +127,7 @@ class PluginTests(FaultTestCase):
 
     def test_none(self) -> None:
         """Without faults nothing stands between the server and its transport."""
-        makeService(self.parsed()).startService()
+        service = makeService(self.parsed())
+        service.startService()
+        self.addCleanup(service.stopService)
         self.assertIsInstance(self.wire.factories["scp"], ServerFactory)
