@@ -99,7 +99,7 @@ SEEN = (
         "certificate-without-name",
         "9525",
     ),
-    (tls("VerificationError(errors=[...])"), "certificate-name", "pacs.example"),
+    (tls("the peer's certificate is not for pacs.example"), "certificate-name", "pacs.example"),
     (tls("tlsv13 alert certificate required"), "client-certificate-wanted", "--cert"),
     (tls("tlsv1 alert unknown ca"), "client-certificate-refused", "does not take"),
     (tls("tlsv1 alert protocol version"), "tls-version", "TLS 1.2"),

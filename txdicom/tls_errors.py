@@ -26,4 +26,9 @@ def _words(error: BaseException) -> str:
     entries = error.args[0] if error.args else None
     if isinstance(entries, list) and entries and all(isinstance(e, tuple) for e in entries):
         return "; ".join(str(entry[-1]) for entry in entries)
+    # service_identity's carries what was not found in the certificate.
+    for mismatch in getattr(error, "errors", ()):
+        wanted = mismatch.mismatched_id
+        name = getattr(wanted, "hostname", b"").decode("ascii") or getattr(wanted, "ip", wanted)
+        return f"the peer's certificate is not for {name}"
     return str(error) or type(error).__name__

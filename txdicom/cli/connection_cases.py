@@ -118,7 +118,7 @@ CONNECTION_CASES = (
     ),
     Case(
         "certificate-name",
-        tls_said("VerificationError", "Mismatch"),
+        tls_said("certificate is not for"),
         "The certificate is good, but for another name than {server_name}:"
         " the address is another's, or the certificate was issued for a name that is not used.",
         (
