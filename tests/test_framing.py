@@ -30,6 +30,21 @@ class FramingTests(SynchronousTestCase):
         self.assertIs(self.framing.next_pdu(), PDU)
         self.assertEqual(len(self.framing), 0)
 
+    def test_two_reads(self) -> None:
+        """A PDU of two reads is put together once; of more, in a buffer that grows."""
+        self.framing.add(PDU + PDU[:8])
+        self.assertEqual(self.framing.next_pdu(), PDU)
+        self.assertIsNone(self.framing.next_pdu())
+        self.framing.add(PDU[8:])
+        self.assertIs(type(self.framing._received), bytes)
+        self.assertEqual(self.framing.next_pdu(), PDU)
+        for at in range(0, len(PDU), 3):
+            self.assertIsNone(self.framing.next_pdu())
+            self.framing.add(PDU[at : at + 3])
+            self.assertIs(type(self.framing._received), bytes if at < 6 else bytearray)
+        self.assertEqual(self.framing.next_pdu(), PDU)
+        self.assertEqual(len(self.framing), 0)
+
     def test_deaf(self) -> None:
         """After a header that cannot be, nothing is kept or heard."""
         self.framing.add(PDU + b"\x04\0\0\0\0\x65" + PDU)

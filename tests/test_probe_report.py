@@ -250,9 +250,9 @@ class CommandTests(SynchronousTestCase):
         """Options of other kinds of runs do not go with it."""
         for option in (
             "--nagios", "--forever", "--count=2", "--abort", "--explain", "--try-titles=A",
-            "--save=x", "--csv=x", "--junit=x", "--concurrency=2", "--warn-expiry=9", "-w1", "-c1",
+            "--save=x", "--csv=x", "--junit=x", "--concurrency=2", "--warn-expiry=9",
         ):  # fmt: skip
-            self.refuse("does not go with --probe", "pacs:104", "--probe", option)
+            self.refuse("does not go with --probe", "pacs:104", "--tls", "--probe", option)
         self.refuse("one target", "pacs:104", "ris:104", "--probe")
 
     def test_file(self) -> None:

@@ -134,10 +134,11 @@ class DIMSEProvider:
         if self._ended:
             return
         timers = self._timers
-        if not self._assembler.mid_message:
+        if self._assembler.mid_message:
+            if completed or "message" not in timers.running:
+                timers.start("message", self._limits.pdu_timeout, self._message_expired)
+        elif "message" in timers.running:
             timers.stop("message")
-        elif completed or "message" not in timers.running:
-            timers.start("message", self._limits.pdu_timeout, self._message_expired)
 
     def end(self, reason: AssociationError) -> None:
         """No message can be sent or received any more."""

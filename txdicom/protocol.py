@@ -293,10 +293,11 @@ class UpperLayerProtocol(Protocol):
         if upper_layer.artim_starts != self._artim_starts:
             self._artim_starts = upper_layer.artim_starts
             timers.start("artim", self._artim_seconds(), self._artim_expired)
-        elif not upper_layer.artim_running:
+        elif "artim" in timers.running and not upper_layer.artim_running:
             timers.stop("artim")
         if self._writing_paused or not upper_layer.mid_pdu:
-            timers.stop("pdu")
+            if "pdu" in timers.running:
+                timers.stop("pdu")
         elif "pdu" not in timers.running or upper_layer.pdus_received != self._pdus_seen:
             timers.start("pdu", self.limits.pdu_timeout, self._pdu_expired)
         self._pdus_seen = upper_layer.pdus_received

@@ -32,8 +32,6 @@ _NOT_WITH_A_PROBE = {
     "try_titles": "--try-titles",
     "save": "--save",
     "nagios": "--nagios",
-    "warning": "--warning",
-    "critical": "--critical",
 }
 
 _IDENTITIES = {None: "none", 1: "user name", 2: "user name and passcode"}

@@ -15,11 +15,12 @@ class Framing:
     :param max_pdata_length: longest P-DATA-TF to receive, in bytes
     """
 
-    __slots__ = ("_at", "_deaf", "_length_limits", "_received")
+    __slots__ = ("_at", "_deaf", "_length_limits", "_needed", "_received")
 
     def __init__(self, max_associate_length: int, max_pdata_length: int) -> None:
         self._received: bytes | bytearray = b""
         self._at = 0  # so much of it is handled
+        self._needed = HEADER_LENGTH  # so much is needed from there
         self._deaf = False
         # Indexed by PDU type; the PDUs of four bytes are checked when they are decoded.
         associate, pdata = max_associate_length, max_pdata_length
@@ -36,7 +37,11 @@ class Framing:
         if not self._received:  # reads mostly end where a PDU does: then nothing is copied
             self._received = data
             return
-        if not isinstance(self._received, bytearray):
+        if isinstance(self._received, bytes):
+            if self._needed <= len(self) + len(data):  # a PDU of two reads is copied once
+                self._received = self._received[self._at :] + data
+                self._at = 0
+                return
             self._received = bytearray(self._received)
         del self._received[: self._at]
         self._at = 0
@@ -49,12 +54,14 @@ class Framing:
         """
         received, at = self._received, self._at
         if len(received) - at < HEADER_LENGTH:
+            self._needed = HEADER_LENGTH
             return None
         kind, length = HEADER.unpack_from(received, at)
         if kind not in PDUS or length > self._length_limits[kind]:
             raise self._not_to_be_received(kind, length)
         end = at + HEADER_LENGTH + length
         if end > len(received):
+            self._needed = end - at
             return None
         if end < len(received):
             self._at = end
