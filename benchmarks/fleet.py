@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import socket
 import subprocess
@@ -251,15 +250,8 @@ def main() -> int:
     for row in ROWS:
         missed = [line for line in table.verdicts(results, row) if line.endswith("missed")]
         failed += [f"txdicom, {row.case}, {row.title.strip()}: {line}" for line in missed]
-    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    if chosen.json:
-        print(json.dumps({"machine": machine, "failed": failed, "fleet": results}, indent=1))
-    else:
-        print(f"{machine}; {chosen.mixed} mixed targets, {chosen.timeout} s for a silent one\n")
-        print(*table.lines("clients", ROWS, results), sep="\n")
-        if failed:
-            print("", "failed:", *failed, sep="\n")
-    return 1 if any(line.startswith("txdicom,") for line in failed) else 0
+    run = f"{chosen.mixed} mixed targets, {chosen.timeout} s for a silent one"
+    return table.report("fleet", "clients", ROWS, results, failed, run, chosen.json)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ the import of its endpoints and its reactor, without which no Twisted program do
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import signal
 import socket
 import subprocess
@@ -208,15 +206,8 @@ def main() -> int:
     # A SystemExit, so that the servers are ended with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     results, failed = measure(chosen.rounds)
-    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    if chosen.json:
-        print(json.dumps({"machine": machine, "failed": failed, "start": results}, indent=1))
-    else:
-        print(f"{machine}; medians of {chosen.rounds} rounds\n")
-        print(*table.lines("start", ROWS, results), sep="\n")
-        if failed:
-            print("", "failed:", *failed, sep="\n")
-    return 1 if any(line.startswith("txdicom,") for line in failed) else 0
+    run = f"medians of {chosen.rounds} rounds"
+    return table.report("start", "start", ROWS, results, failed, run, chosen.json)
 
 
 if __name__ == "__main__":

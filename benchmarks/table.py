@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import platform
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from statistics import median
@@ -118,3 +120,27 @@ def lines(heading: str, rows: Sequence[Row], results: Results) -> list[str]:
             line += f"{cell(value):>17}{ratio(own, value):>9}"
         printed.append(f"{line}  {'; '.join(verdicts(results, row))}".rstrip())
     return printed
+
+
+def report(
+    part: str,
+    heading: str,
+    rows: Sequence[Row],
+    results: Results,
+    failed: Sequence[str],
+    run: str,
+    as_json: bool,
+) -> int:
+    """Print what one part measured; the status is 1 if txdicom failed.
+
+    :param run: how it was run, in words
+    """
+    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    if as_json:
+        print(json.dumps({"machine": machine, "failed": failed, part: results}, indent=1))
+    else:
+        print(f"{machine}; {run}\n")
+        print(*lines(heading, rows, results), sep="\n")
+        if failed:
+            print("", "failed:", *failed, sep="\n")
+    return 1 if any(line.startswith("txdicom,") for line in failed) else 0

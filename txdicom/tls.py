@@ -101,13 +101,13 @@ def _named_peer(creator: Any, name: str) -> Any:
     from OpenSSL import SSL
     from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
     from service_identity.pyopenssl import extract_patterns
-    from twisted.internet.abstract import isIPAddress, isIPv6Address
     from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
     from twisted.python.failure import Failure
     from zope.interface import implementer
 
-    is_address = isIPAddress(name) or isIPv6Address(name)
-    wanted = IPAddress_ID(name) if is_address else DNS_ID(name)
+    from txdicom.tcp import is_address
+
+    wanted = IPAddress_ID(name) if is_address(name) else DNS_ID(name)
 
     @implementer(IOpenSSLClientConnectionCreator)
     class NamedPeer:

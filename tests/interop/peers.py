@@ -225,6 +225,19 @@ class InteropTestCase(TestCase):
         await peer.serving(port)
         return peer
 
+    async def start_dcmqrscp(self, title: str) -> int:
+        """Start DCMTK's dcmqrscp, which answers to this AE title alone. Returns its port."""
+        port, directory = free_port(), self.directory()
+        configuration = os.path.join(directory, "dcmqrscp.cfg")
+        with open(configuration, "w") as file:
+            file.write(
+                f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
+                "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+                f"AETable BEGIN\n{title} {directory} R (1, 1mb) ANY\nAETable END\n"
+            )
+        await self.start_serving(port, dcmtk("dcmqrscp"), "-c", configuration)
+        return port
+
     def ae(self, **limits: float) -> AE:
         """An application entity that requests and supports Verification, with these limits."""
         ae = AE(limits=Limits(**limits))

@@ -94,15 +94,7 @@ class ForeignTests(ProbeTestCase):
 
     async def test_dcmqrscp(self) -> None:
         """DCMTK's dcmqrscp, which tells its title from others, and capitals from small letters."""
-        port, directory = free_port(), self.directory()
-        configuration = os.path.join(directory, "dcmqrscp.cfg")
-        with open(configuration, "w") as file:
-            file.write(
-                f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
-                "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
-                f"AETable BEGIN\nARCHIVE {directory} R (1, 1mb) ANY\nAETable END\n"
-            )
-        await self.start_serving(port, dcmtk("dcmqrscp"), "-c", configuration)
+        port = await self.start_dcmqrscp("ARCHIVE")
         answers = await self.answers(port, "ARCHIVE")
         self.assert_dcmtk(answers)
         self.assertEqual(

@@ -121,17 +121,7 @@ class ToDCMTKTests(SCUTests, InteropTestCase):
         return port
 
     async def serve_only_its_title(self) -> int:
-        port = free_port()
-        directory = self.directory()
-        configuration = os.path.join(directory, "dcmqrscp.cfg")
-        with open(configuration, "w") as file:
-            file.write(
-                f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
-                "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
-                f"AETable BEGIN\n{self.title} {directory} R (1, 1mb) ANY\nAETable END\n"
-            )
-        await self.start_serving(port, dcmtk("dcmqrscp"), "-c", configuration)
-        return port
+        return await self.start_dcmqrscp(self.title)
 
     async def test_refused(self) -> None:
         """An SCP that rejects without a reason is believed."""

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.error import ConnectError, DNSLookupError, UnknownHostError
@@ -24,7 +23,7 @@ from zope.interface import implementer
 from txdicom.cli.probe_answers import Answer, not_known
 from txdicom.cli.target import Target
 from txdicom.errors import AssociationTimeout, ConnectionFailed
-from txdicom.tcp import client_endpoint
+from txdicom.tcp import client_endpoint, is_address
 from txdicom.tls import TLSSettings, client_creator
 from txdicom.tls_errors import tls_failure
 
@@ -73,7 +72,7 @@ class _OfVersion:
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
-        if not (isIPAddress(self._name) or isIPv6Address(self._name)):
+        if not is_address(self._name):
             connection.set_tlsext_host_name(self._name.encode("idna"))
         return connection
 
