@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -11,6 +12,7 @@ from twisted.internet.error import DNSLookupError, NoRouteError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -33,7 +35,11 @@ from txdicom.errors import (
 )
 from txdicom.sop_class import Verification
 from txdicom.uids import DEFAULT_TRANSFER_SYNTAXES
-from txdicom.upperlayer.user_information import MaximumLength, UserIdentityRQ
+from txdicom.upperlayer.user_information import (
+    MaximumLength,
+    SOPClassCommonExtendedNegotiation,
+    UserIdentityRQ,
+)
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -228,6 +234,9 @@ class AssociateTests(SynchronousTestCase):
             self.ae.associate("127.0.0.1", 104, contexts=[Verification])  # type: ignore[list-item]
         with self.assertRaises(ValueError):
             self.ae.associate("127.0.0.1", 104, ext_neg=[UserIdentityRQ(1, bytes(70_000))])
+        related = SOPClassCommonExtendedNegotiation(Verification, Verification, [Verification])  # type: ignore[arg-type]
+        with self.assertRaisesRegex(TypeError, "cannot be encoded"):
+            self.ae.associate("127.0.0.1", 104, ext_neg=[related])
         with self.assertRaises(TypeError):
             self.ae.associate("127.0.0.1", 104, evt_handlers=[("EVT_C_ECHO", print)])  # type: ignore[list-item]
         self.assertEqual(self.reactor.tcpClients, [])
@@ -529,6 +538,22 @@ class ItemTests(AssociationTestCase):
         requestor = self.accepted().requestor
         self.assertIsNone(requestor.implementation_version_name)
         self.assertEqual(requestor.implementation_class_uid, self.scu.implementation_class_uid)
+
+    def test_crowds_in_the_log(self) -> None:
+        """All requested associations have the rate of the log's lines together."""
+        lines: list[dict[str, Any]] = []
+        self.scp.require_called_aet = True
+        self.scp.limits = replace(self.scp.limits, log_rate=1)
+        self.wire.listen(self.scp)
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        for rate in (3, 4):
+            lines.clear()
+            self.scu.limits = replace(self.scu.limits, log_rate=rate)
+            for _ in range(10):
+                self.failureResultOf(self.wire.associate(self.scu), AssociationRejected)
+            rejected = [line for line in lines if "Association Rejected" in line.get("text", "")]
+            self.assertEqual(len(rejected), rate)
 
     def test_limits_are_taken(self) -> None:
         """An application entity may be given all limits at once."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +12,7 @@ from tests import strategies, vectors
 from tests.vectors import EXPECTED_IN, SAMPLES, layer_in, pulled
 from txdicom.errors import ProtocolViolation
 from txdicom.upperlayer import pdu, reasons
+from txdicom.upperlayer.items import PresentationContextRQ
 from txdicom.upperlayer.pdu import (
     PDUS,
     Abort,
@@ -19,6 +22,11 @@ from txdicom.upperlayer.pdu import (
     PDataTF,
     ReleaseRP,
     ReleaseRQ,
+)
+from txdicom.upperlayer.user_information import (
+    SOPClassExtendedNegotiation,
+    UserIdentityAC,
+    UserIdentityRQ,
 )
 
 
@@ -166,6 +174,33 @@ class AssociateTests(SynchronousTestCase):
         for number in (1, 2):
             with self.assertRaisesRegex(ProtocolViolation, "67 bytes"):
                 pdu.decode(with_length(SAMPLES[number].data[:73]))
+
+    def test_again(self) -> None:
+        """What has come before is the same values again; what may hold a passcode or is long is
+        decoded anew, and kept by nobody."""
+        for number in (1, 2):
+            self.assertIs(*self.decoded_twice(SAMPLES[number].value))
+        secret, answer = UserIdentityRQ(2, b"jane", b"secret"), UserIdentityAC(b"ticket")
+        long = SOPClassExtendedNegotiation("1.2.3", bytes(1_000))
+        for kind, item in ((AssociateRQ, secret), (AssociateAC, answer), (AssociateRQ, long)):
+            self.assertIsNot(*self.decoded_twice(kind("CALLED", "CALLING", (), (item,))))
+
+    def decoded_twice(self, value: AssociateRQ | AssociateAC) -> list[object]:
+        """The user information of a PDU that comes twice."""
+        data = value.encode()
+        received = [pdu.decode(data), pdu.decode(bytes(bytearray(data)))]
+        self.assertEqual(received, [value, value])
+        return [one.user_information for one in received]
+
+    def test_not_kept(self) -> None:
+        """A user identity that was sent is not kept, and neither are many contexts."""
+        identity = UserIdentityRQ(2, b"jane", b"secret")
+        contexts = tuple(PresentationContextRQ(2 * n + 1, "1.2.3", ("1.2",)) for n in range(9))
+        for items in ((contexts, ()), ((), (identity,))):
+            request = AssociateRQ("CALLED", "CALLING", *items)
+            referrers = [len(gc.get_referrers(item)) for item in items if item]
+            request.encode()
+            self.assertEqual([len(gc.get_referrers(item)) for item in items if item], referrers)
 
     def test_too_long_to_encode(self) -> None:
         """What does not fit a length field of two bytes is refused, not cut."""

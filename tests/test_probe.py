@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.error import ConnectionRefusedError
@@ -352,8 +353,8 @@ class TroubleTests(ProbeTestCase):
         def change(event: Any) -> None:
             contexts = getattr(event.primitive, "presentation_contexts", ())
             if len(contexts) == len(TRANSFER_SYNTAXES):
-                contexts[0].transfer_syntax = "1.2.3"
-                event.primitive.presentation_contexts = (contexts[0], *contexts[2:])
+                other = replace(contexts[0], transfer_syntax="1.2.3")
+                event.primitive.presentation_contexts = (other, *contexts[2:])
 
         self.serve(handlers=[(evt.EVT_ACSE_SENT, change)])
         answers = list(self.values(self.probe(), "transfer_syntaxes").values())

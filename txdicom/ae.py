@@ -29,6 +29,7 @@ from txdicom.presentation import PresentationContext, numbered
 from txdicom.server import ServerFactory
 from txdicom.services.interface import IService
 from txdicom.tcp import client_endpoint, server_endpoint
+from txdicom.throttle import Throttle
 from txdicom.titles import ANY_SCP, checked_title, significant
 from txdicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, checked_uid
 from txdicom.upperlayer.user_information import SUB_ITEMS, UserInformation
@@ -75,6 +76,7 @@ class AE(Contexts):
         self.require_calling_aet = []
         self._given_reactor = reactor
         self._requested_associations: dict[Association, None] = {}
+        self._throttle: Throttle | None = None
         self._servers: dict[ServerFactory, IListeningPort] = {}
 
     def __str__(self) -> str:
@@ -216,14 +218,16 @@ class AE(Contexts):
         )
         try:
             request.encode()
-        except struct.error as error:
-            raise ValueError(f"an item of the request cannot be encoded: {error}") from None
+        except (struct.error, TypeError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"an item of the request cannot be encoded: {error}") from None
         factory = ClientFactory(
             request,
             proposed,
             limits,
             self._reactor,
             Handlers(evt_handlers),
+            throttle=self._throttle_of(limits),
             opened=lambda association: self._requested_associations.update({association: None}),
             closed=lambda association: self._requested_associations.pop(association, None),
         )
@@ -347,6 +351,12 @@ class AE(Contexts):
             self._implementation_version_name,
             limits.max_pdu,
         )
+
+    def _throttle_of(self, limits: Limits) -> Throttle:
+        """The throttle that the requested associations share."""
+        if self._throttle is None or self._throttle.rate != limits.log_rate:
+            self._throttle = Throttle(self._reactor, limits.log_rate)
+        return self._throttle
 
     @property
     def _reactor(self) -> Any:

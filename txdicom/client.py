@@ -38,6 +38,7 @@ class ClientFactory(Factory):
     :param contexts: the presentation contexts that it proposes, with their IDs
     :param services: what is performed for the peer, where it is given the SCU role; the
         Verification Service by default
+    :param throttle: for the log lines, shared by all associations of a program
     :param opened: called with the association when there is a connection
     :param closed: called with the association when there is none any more
     """
@@ -53,6 +54,7 @@ class ClientFactory(Factory):
         clock: IReactorTime,
         handlers: Handlers | None = None,
         services: Iterable[IService] | None = None,
+        throttle: Throttle | None = None,
         opened: Callable[[Any], None] | None = None,
         closed: Callable[[Any], None] | None = None,
     ) -> None:
@@ -61,6 +63,7 @@ class ClientFactory(Factory):
         self._clock = clock
         self._handlers = handlers or Handlers()
         self._services = DEFAULT_SERVICES if services is None else by_sop_class(services)
+        self._throttle = throttle or Throttle(clock, limits.log_rate)
         self._opened = opened
         self._closed = closed
 
@@ -71,7 +74,7 @@ class ClientFactory(Factory):
             self._clock,
             self._handlers,
             self._services,
-            Throttle(self._clock, self._limits.log_rate),
+            self._throttle,
             self._closed,
         )
         if self._opened is not None:

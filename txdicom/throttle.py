@@ -10,14 +10,14 @@ class Throttle:
 
     The reasons are words of this program, never a peer's, so they are few.
 
-    :param rate: how many lines a second pass
+    :ivar rate: how many lines a second pass
     """
 
-    __slots__ = ("_clock", "_rate", "_reasons")
+    __slots__ = ("_clock", "_reasons", "rate")
 
     def __init__(self, clock: IReactorTime, rate: int) -> None:
         self._clock = clock
-        self._rate = rate
+        self.rate = rate
         # Reason to: the second it is about, the lines that passed in it, those held back since.
         self._reasons: dict[str, tuple[int, int, int]] = {}
 
@@ -27,7 +27,7 @@ class Throttle:
         second, passed, held = self._reasons.get(reason, (now, 0, 0))
         if second != now:
             passed = 0
-        if passed >= self._rate:
+        if passed >= self.rate:
             self._reasons[reason] = (now, passed, held + 1)
             return None
         self._reasons[reason] = (now, passed + 1, 0)

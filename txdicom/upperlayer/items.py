@@ -83,7 +83,7 @@ def _uids(data: bytes, start: int, end: int, expected: int) -> Iterator[str]:
             yield decode_uid(data, at, until)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PresentationContextRQ:
     """A presentation context as proposed (PS3.8 9.3.2.2)."""
 
@@ -123,7 +123,7 @@ class PresentationContextRQ:
         return cls(context_id, abstract_syntaxes[0], tuple(transfer_syntaxes))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PresentationContextAC:
     """The acceptor's answer to one proposed context (PS3.8 9.3.3.2).
 

@@ -2,7 +2,8 @@
 
 Every PDU is type, reserved byte, length (4 bytes, big endian), fields. Each is a value that
 encodes itself, with ``decode`` beside it; ``PDUS`` says which class decodes which type. Values are
-not to be changed; those that are made often are not frozen, which takes four times as long.
+not to be changed. Items are frozen, since several PDUs may share them; the PDUs that are made often
+are not, which takes four times as long.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Generic, TypeVar, Union
 
 from txdicom.errors import ProtocolViolation
 from txdicom.uids import APPLICATION_CONTEXT as APPLICATION_CONTEXT_NAME
 from txdicom.upperlayer import items, reasons
 from txdicom.upperlayer.items import PresentationContextAC, PresentationContextRQ
-from txdicom.upperlayer.user_information import UserInformation, decode_user_information
+from txdicom.upperlayer.user_information import (
+    UserIdentityAC,
+    UserIdentityRQ,
+    UserInformation,
+    decode_user_information,
+)
 
 HEADER = struct.Struct(">BxI")
 HEADER_LENGTH = HEADER.size
@@ -34,7 +41,7 @@ class Associate(Generic[Context]):
     """
 
     PDU_TYPE: ClassVar[int]
-    CONTEXT: ClassVar[type[PresentationContextRQ] | type[PresentationContextAC]]
+    CONTEXT: ClassVar[Any]  # the class of its presentation contexts
     _FIXED: ClassVar[struct.Struct] = struct.Struct(">Hxx16s16s32s")
 
     called_ae_title: str
@@ -46,58 +53,94 @@ class Associate(Generic[Context]):
     reserved: bytes = bytes(32)
 
     def encode(self) -> bytes:
-        body = b"".join(
-            [
-                self._FIXED.pack(
-                    self.protocol_version,
-                    self.called_ae_title.encode("latin-1").ljust(16),
-                    self.calling_ae_title.encode("latin-1").ljust(16),
-                    self.reserved,
-                ),
-                items.item(
-                    items.APPLICATION_CONTEXT, self.application_context_name.encode("ascii")
-                ),
-                *[context.encode() for context in self.presentation_contexts],
-                items.item(
-                    items.USER_INFORMATION,
-                    b"".join([sub_item.encode() for sub_item in self.user_information]),
-                ),
-            ]
+        fixed = self._FIXED.pack(
+            self.protocol_version,
+            self.called_ae_title.encode("latin-1").ljust(16),
+            self.calling_ae_title.encode("latin-1").ljust(16),
+            self.reserved,
         )
-        return HEADER.pack(self.PDU_TYPE, len(body)) + body
+        again = len(self.presentation_contexts) <= _MANY and _SECRET.isdisjoint(
+            map(type, self.user_information)
+        )
+        variable = (_encode_items_again if again else _encode_items)(
+            self.application_context_name, self.presentation_contexts, self.user_information
+        )
+        return HEADER.pack(self.PDU_TYPE, len(fixed) + len(variable)) + fixed + variable
 
     @classmethod
     def decode(cls: type[Self], data: bytes, start: int, end: int) -> Self:
-        if end - start < cls._FIXED.size:
+        at = start + cls._FIXED.size
+        if at > end:
             raise ProtocolViolation(f"an association PDU of {end - start} bytes; 68 are fixed")
         version, called, calling, reserved = cls._FIXED.unpack_from(data, start)
-        application_contexts = []
-        contexts: dict[int, Any] = {}
-        user_information = []
-        for kind, at, until in items.walk(data, start + cls._FIXED.size, end):
-            if kind == cls.CONTEXT.ITEM_TYPE:
-                context = cls.CONTEXT.decode(data, at, until)
-                # Tested here, so that there are never more than there are IDs.
-                if context.context_id in contexts:
-                    raise ProtocolViolation("a presentation context ID stands twice")
-                contexts[context.context_id] = context
-            elif kind == items.APPLICATION_CONTEXT:
-                application_contexts.append(items.decode_uid(data, at, until))
-            elif kind == items.USER_INFORMATION:
-                user_information.append(tuple(decode_user_information(data, at, until)))
-        if len(application_contexts) > 1 or len(user_information) > 1:
-            raise ProtocolViolation(
-                "an item that may stand once stands twice", reasons.UNEXPECTED_PARAMETER
-            )
+        variable = data[at:end]
+        again = (
+            len(variable) <= _LONG
+            and UserIdentityRQ.ITEM_TYPE not in variable
+            and UserIdentityAC.ITEM_TYPE not in variable
+        )
         return cls(
             str(called.rstrip(b" "), "latin-1"),
             str(calling.rstrip(b" "), "latin-1"),
-            tuple(contexts.values()),
-            user_information[0] if user_information else (),
-            application_contexts[0] if application_contexts else "",
+            *(_decode_items_again if again else _decode_items)(cls.CONTEXT, variable),
             version,
             reserved,
         )
+
+
+def _encode_items(
+    application_context_name: str,
+    presentation_contexts: tuple[PresentationContextRQ | PresentationContextAC, ...],
+    user_information: tuple[UserInformation, ...],
+) -> bytes:
+    return b"".join(
+        [
+            items.item(items.APPLICATION_CONTEXT, application_context_name.encode("ascii")),
+            *[context.encode() for context in presentation_contexts],
+            items.item(
+                items.USER_INFORMATION,
+                b"".join([sub_item.encode() for sub_item in user_information]),
+            ),
+        ]
+    )
+
+
+def _decode_items(
+    context_kind: Any, data: bytes
+) -> tuple[tuple[Any, ...], tuple[UserInformation, ...], str]:
+    application_contexts = []
+    contexts: dict[int, Any] = {}
+    user_information = []
+    for kind, at, until in items.walk(data, 0, len(data)):
+        if kind == context_kind.ITEM_TYPE:
+            context = context_kind.decode(data, at, until)
+            # Tested here, so that there are never more than there are IDs.
+            if context.context_id in contexts:
+                raise ProtocolViolation("a presentation context ID stands twice")
+            contexts[context.context_id] = context
+        elif kind == items.APPLICATION_CONTEXT:
+            application_contexts.append(items.decode_uid(data, at, until))
+        elif kind == items.USER_INFORMATION:
+            user_information.append(tuple(decode_user_information(data, at, until)))
+    if len(application_contexts) > 1 or len(user_information) > 1:
+        raise ProtocolViolation(
+            "an item that may stand once stands twice", reasons.UNEXPECTED_PARAMETER
+        )
+    return (
+        tuple(contexts.values()),
+        user_information[0] if user_information else (),
+        application_contexts[0] if application_contexts else "",
+    )
+
+
+# The same few are asked for and answered again and again, so the last ones are remembered; but none
+# that are large, with which hostile peers would fill the memory, and none with a user identity, or
+# with a byte that may begin one: it may hold a passcode.
+_encode_items_again = lru_cache(maxsize=64)(_encode_items)
+_decode_items_again = lru_cache(maxsize=64)(_decode_items)
+_MANY = 8
+_LONG = 1_024
+_SECRET = frozenset((UserIdentityRQ, UserIdentityAC))
 
 
 @dataclass(slots=True)

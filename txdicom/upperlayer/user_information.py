@@ -31,7 +31,7 @@ def _variable(data: bytes, start: int, end: int) -> tuple[int, int]:
     return start, start + length
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class MaximumLength:
     """The longest P-DATA-TF variable field that the sender will receive; 0 is no limit.
 
@@ -51,7 +51,7 @@ class MaximumLength:
         return cls(*fields(cls._FORM, data, start, end))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ImplementationClassUID:
     """Which implementation the sender is (PS3.7 D.3.3.2.1)."""
 
@@ -67,7 +67,7 @@ class ImplementationClassUID:
         return cls(decode_uid(data, start, end))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AsynchronousOperationsWindow:
     """How many operations may be outstanding at once; 0 is no limit (PS3.7 D.3.3.3)."""
 
@@ -85,7 +85,7 @@ class AsynchronousOperationsWindow:
         return cls(*fields(cls._FORM, data, start, end))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RoleSelection:
     """The SCU and SCP roles of the requestor for one SOP class (PS3.7 D.3.3.4)."""
 
@@ -107,7 +107,7 @@ class RoleSelection:
         return cls(decode_uid(data, at, until), scu_role, scp_role)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ImplementationVersionName:
     """The sender's version, 1 to 16 characters (PS3.7 D.3.3.2.3)."""
 
@@ -123,7 +123,7 @@ class ImplementationVersionName:
         return cls(str(data[start:end], "latin-1"))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SOPClassExtendedNegotiation:
     """Service class application information about one SOP class (PS3.7 D.3.3.5)."""
 
@@ -143,7 +143,7 @@ class SOPClassExtendedNegotiation:
         return cls(decode_uid(data, at, until), data[until:end])
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SOPClassCommonExtendedNegotiation:
     """The service class and related general SOP classes of a SOP class (PS3.7 D.3.3.6)."""
 
@@ -180,7 +180,7 @@ class SOPClassCommonExtendedNegotiation:
         )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class UserIdentityRQ:
     """Who asks (PS3.7 D.3.3.7.1).
 
@@ -212,7 +212,7 @@ class UserIdentityRQ:
         return cls(kind, data[primary:until], data[secondary:until_secondary], bool(positive))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class UserIdentityAC:
     """The positive response to a user identity; empty for types 1 and 2 (PS3.7 D.3.3.7.2)."""
 
