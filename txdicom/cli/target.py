@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from txdicom.titles import checked_title
 
 #: The port for DICOM that is registered for it (PS3.8 9.1.1); the other two are 11112 and 2762.
 DEFAULT_PORT = 104
+
+# The last label of what the system takes for an IPv4 address: 41112 is 0.0.160.152, and 127.1 and
+# 0x7f000001 are 127.0.0.1. No name ends so: no top-level domain is numeric (RFC 3696 2).
+_NUMBER = re.compile(r"\d+|0[xX][0-9a-fA-F]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +55,36 @@ def parse_target(text: str) -> Target:
     """
     title, at, address = text.rpartition("@")
     ae_title = checked_title(title, "called AE title") if at else None
-    host, port = address, ""
+    host, port = _divided(address)
+    _check_host(host)
+    if port is None:
+        return Target(host, ae_title=ae_title, port_given=False)
+    return Target(host, checked_port(port), ae_title)
+
+
+def _divided(address: str) -> tuple[str, str | None]:
+    """The host and the port, if there is one.
+
+    :raise ValueError: the brackets are wrong, or nothing is after the colon
+    """
+    host, colon, port = address, "", ""
     if address.startswith("["):
         host, bracket, rest = address[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
             raise ValueError(f"not [address]:port: {address!r}")
-        port = rest[1:] if rest else ""
-        if rest == ":":
-            raise ValueError(f"no port after the colon: {address!r}")
+        colon, port = rest[:1], rest[1:]
     elif address.count(":") == 1:
-        host, _, port = address.partition(":")
-        if not port:
-            raise ValueError(f"no port after the colon: {address!r}")
+        host, colon, port = address.partition(":")
+    if colon and not port:
+        raise ValueError(f"no port after the colon: {address!r}")
+    return host, port if colon else None
+
+
+def _check_host(host: str) -> None:
+    """Whether it may be a host name or an address.
+
+    :raise ValueError: it is neither
+    """
     if not host or not host.isprintable() or any(c in host for c in " /\\[]"):
         raise ValueError(f"not a host name or address: {host!r}")
     if ":" in host:
@@ -68,6 +92,13 @@ def parse_target(text: str) -> Target:
 
         if not isIPv6Address(host):
             raise ValueError(f"not an IPv6 address: {host!r}")
-    if not port:
-        return Target(host, ae_title=ae_title, port_given=False)
-    return Target(host, checked_port(port), ae_title)
+        return
+    plain = normalize("NFKC", host)  # as IDNA does, so that full-width digits are digits
+    if _NUMBER.fullmatch(plain.removesuffix(".").rpartition(".")[2]):
+        from twisted.internet.abstract import isIPAddress
+
+        if not isIPAddress(plain):
+            hint = "an IPv4 address is four numbers, 0 to 255, without leading zeros"
+            if plain.isdigit():
+                hint = "is it a port?"
+            raise ValueError(f"not a host name or address: {host!r}; {hint}")
