@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import sys
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from unittest.mock import patch
@@ -108,18 +109,40 @@ class ArgumentTests(SynchronousTestCase):
         for argv in (
             "--ca x", "--tls-insecure", "--warn-expiry 3", "--forever --count 3", "-w 1", "-c 1",
             "--password-file x", "--ask-password", "--nagios --json", "--nagios --explain",
-            "--nagios --try-titles A",
+            "--nagios --try-titles A", "--tls --key x", "--tls --ca x --tls-insecure",
+            "--user x --password-file y --ask-password",
         ):  # fmt: skip
             with self.assertRaises(ValueError, msg=argv):
                 arguments.settings(parsed("pacs", *argv.split()))
 
     def test_usage_of_a_plugin(self) -> None:
         """A monitoring plugin that is asked wrongly is UNKNOWN: 2 is a node that is CRITICAL."""
-        for argv, code in ((["-w", "soon"], 2), (["--nagios", "-w", "soon"], 3)):
-            stderr = io.StringIO()
-            with contextlib.redirect_stderr(stderr), self.assertRaises(SystemExit) as caught:
+        unknown = "DICOM UNKNOWN - wrong arguments\n"
+        for argv, code, words in (
+            (["-w", "soon"], 2, ""),
+            (["--nagios", "-w", "soon"], 3, unknown),
+        ):
+            out, err = io.StringIO(), io.StringIO()
+            with (
+                contextlib.redirect_stderr(err),
+                contextlib.redirect_stdout(out),
+                self.assertRaises(SystemExit) as caught,
+            ):
                 main(["echo", "pacs", *argv])
-            self.assertEqual(caught.exception.code, code)
+            self.assertEqual((caught.exception.code, out.getvalue()), (code, words))
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
+            self.assertEqual(main(["echo", "pacs", "--nagios", "--ask-password"]), 3)
+        self.assertEqual(out.getvalue(), "DICOM UNKNOWN - --ask-password needs --user\n")
+
+    def test_closed_streams(self) -> None:
+        """Standard streams that are closed, as cron may have them, are no reason to fail."""
+        for name in ("stdin", "stdout", "stderr"):
+            self.patch(sys, name, None)
+        self.assertEqual(main(["echo", "pacs", "--ask-password"]), exit_codes.USAGE)
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
+            self.addCleanup(stream.close)
+            self.assertEqual(stream.name, os.devnull)
 
     def test_expiry(self) -> None:
         """A certificate that expires soon is warned of, and one that has expired, as such."""
@@ -138,9 +161,19 @@ class ArgumentTests(SynchronousTestCase):
     def test_tls(self) -> None:
         """The options of TLS arrive."""
         settings = arguments.settings(
-            parsed(*"pacs --tls --ca a --cert b --key c --server-name d --tls-insecure".split())
+            parsed(*"pacs --tls --ca a --cert b --key c --server-name d".split())
         )
-        self.assertEqual(settings.tls, TLSSettings("a", "b", "c", "d", True))
+        self.assertEqual(settings.tls, TLSSettings("a", "b", "c", "d"))
+        settings = arguments.settings(parsed(*"pacs --tls --tls-insecure".split()))
+        self.assertEqual(settings.tls, TLSSettings(insecure=True))
+
+    def test_timeouts(self) -> None:
+        """The one deadline is as long as it is said to be: what is not given does not cut it."""
+        settings = arguments.settings(parsed("pacs", "--timeout", "45", "-td", "7"))
+        limits = settings.limits
+        self.assertEqual((settings.timeout, limits.dimse_timeout), (45, 7))
+        others = ("connection", "acse", "release", "network", "pdu")
+        self.assertEqual({getattr(limits, f"{name}_timeout") for name in others}, {None})
 
     def test_window(self) -> None:
         """An asynchronous operations window is proposed, with a user identity if there is one."""
@@ -166,6 +199,10 @@ class ArgumentTests(SynchronousTestCase):
             ).extended,
             (UserIdentityRQ(2, b"someone", b"s3cret"),),
         )
+        with open(path, "wb") as secret:
+            secret.write(b"s3\x88cret\n")
+        with self.assertRaisesRegex(ValueError, f"^{path} is no text in UTF-8$"):
+            arguments.settings(parsed("pacs", "--user", "someone", "--password-file", path))
         self.patch(arguments.os, "environ", {arguments.PASSWORD_VARIABLE: "fromenv"})
         self.assertEqual(
             arguments.settings(parsed("pacs", "--user", "someone")).extended,
@@ -344,6 +381,23 @@ class TextTests(SynchronousTestCase):
         )
 
 
+class WidthTests(SynchronousTestCase):
+    """Rows on a terminal."""
+
+    def test_wide_characters(self) -> None:
+        """Characters that take two places are counted so, and accents that take none."""
+        self.assertEqual(
+            [text.cells(word) for word in ("abc", "e\u0301t", "\u75c5\u9662")], [3, 2, 4]
+        )
+        for words in ("\u75c5\u9662 " * 30, "\u75c5" * 90, "Geb\u00e4ude \u75c5\u9662 B " * 9):
+            rows = text.wrapped("\u75c5:  ", words, 40)
+            self.assertLessEqual(max(map(text.cells, rows)), 40)
+            self.assertEqual(
+                "".join("".join(rows)[3:].split()), "".join(words.split()), "nothing is lost"
+            )
+            self.assertTrue(all(row.startswith("     ") for row in rows[1:]))
+
+
 class MachineTests(SynchronousTestCase):
     def test_json(self) -> None:
         """The summary has every key always, a failure with its facts."""
@@ -371,15 +425,22 @@ class MachineTests(SynchronousTestCase):
         state, line = self.nagios(an_outcome(), 0.5, 1.0)
         self.assertEqual(state, 0)
         self.assertIn(
-            "DICOM OK - YOU@pacs:104 echo 0x0000 in 20.0 ms | time=0.020000s;0.5;1.0;0", line
+            "DICOM OK - YOU@pacs:104 echo 0x0000 in 30.0 ms | time=0.030000s;0.5;1.0;0", line
         )
-        self.assertEqual(self.nagios(an_outcome(), 0.02, 1.0)[0], 1)
-        self.assertEqual(self.nagios(an_outcome(), 0.01, 0.02)[0], 2)
+        self.assertTrue(line.endswith(" echo=0.020000s"), line)
+        self.assertEqual(self.nagios(an_outcome(), 0.03, 1.0)[0], 1)
+        self.assertEqual(self.nagios(an_outcome(), 0.01, 0.03)[0], 2)
 
     def test_nagios_failures(self) -> None:
         """Failures are critical, a warning is a warning, and no bar gets into the text."""
         failed = Outcome(Target("pacs"), "A", "B", error=errors.ConnectionFailed("a|b", "c"))
-        self.assertEqual(self.nagios(failed)[0], 2)
+        failed.seconds["resolve"] = 0.002
+        state, line = self.nagios(failed, 0.5, 1.0)
+        # How long an echo takes is not known then, and not nothing.
+        self.assertEqual(state, 2)
+        self.assertTrue(line.endswith(" | time=U;0.5;1.0;0 resolve=0.002000s"), line)
+        titled = Outcome(Target("pacs", ae_title="A|B"), "A|B", "B", error=failed.error)
+        self.assertIn("A/B@pacs", self.nagios(titled)[1])
         status = an_outcome()
         status.echoes[1].status = 0x0122
         self.assertIn("0x0122", self.nagios(status)[1])

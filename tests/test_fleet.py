@@ -124,7 +124,7 @@ class FleetTests(SynchronousTestCase):
         self.assertEqual(len(self.peers.under_way), 5)
         running.cancel()
         self.successResultOf(running)
-        self.assertEqual((len(self.peers.cancelled), len(fleet.not_reached)), (5, 9))
+        self.assertEqual((len(self.peers.cancelled), len(fleet.unfinished)), (5, 9))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_closing(self) -> None:
@@ -208,7 +208,7 @@ class FleetTests(SynchronousTestCase):
             self.assertEqual(fleet.exit_code, code)
 
     def test_interrupted(self) -> None:
-        """Ctrl-C ends those under way, begins no other, and says which were not reached."""
+        """Ctrl-C ends those under way, begins no other, and says which are without an answer."""
         fleet = self.fleet(4, concurrency=2)
         running = fleet.run()
         self.peers.end("h1", verified(self.targets[1]))
@@ -216,7 +216,10 @@ class FleetTests(SynchronousTestCase):
         self.successResultOf(running)
         self.assertEqual(self.peers.cancelled, ["h0", "h2"])
         self.assertEqual([result.target.host for result in fleet.results], ["h1"])
-        self.assertEqual([target.host for target in fleet.not_reached], ["h0", "h2", "h3"])
+        self.assertEqual(
+            [(target.host, what) for target, what in fleet.unfinished],
+            [("h0", "not answered yet"), ("h2", "not answered yet"), ("h3", "not begun")],
+        )
         self.assertEqual(fleet.exit_code, 12)
 
     def test_fault_of_the_program(self) -> None:
@@ -273,7 +276,7 @@ class BoundTests(SynchronousTestCase):
 
 
 def a_fleet() -> Fleet:
-    """A run that is over: one verified, one with a warning, three failures, one not reached."""
+    """A run that is over: one verified, one with a warning, three failures, one not begun."""
     names = ("fine", "warned", "refused", "rejected", "status", "never")
     targets = [Target(name, 104, note="<ward> & co" if name == "refused" else "") for name in names]
     fleet = Fleet(Clock(), targets, Settings())
@@ -300,7 +303,7 @@ class ReportTests(SynchronousTestCase):
         )
         self.assertIn("<ward>", lines[1])
         self.assertIn(
-            "6 targets: 2 verified, 3 failed, 1 not reached, in 1.5 s", lines[lines.index("") + 1]
+            "6 targets: 2 verified, 3 failed, 1 interrupted, in 1.5 s", lines[lines.index("") + 1]
         )
         everything = list(fleet_report.table(a_fleet(), True, None))
         self.assertIn("fine:104", "\n".join(everything))
@@ -338,7 +341,7 @@ class ReportTests(SynchronousTestCase):
         table = list(fleet_report.table(fleet, True, 80, paint))
         rows, totals = table[: table.index("")], table[table.index("") + 1]
         self.assertNotRegex("".join(rows), r"<\d")
-        self.assertIn("6 targets: <32 2 verified>, <31 3 failed>, <33 1 not reached>, in", totals)
+        self.assertIn("6 targets: <32 2 verified>, <31 3 failed>, <33 1 interrupted>, in", totals)
 
     def test_json(self) -> None:
         """The summary counts, by exit code too, and has every key always."""
@@ -396,6 +399,20 @@ class ProgressTests(SynchronousTestCase):
             said = self.shown()
         self.assertIn("2 of 3, 1 failed", said)
         self.assertTrue(said.endswith("\r\x1b[K"))
+
+    def test_bar_on_a_terminal(self) -> None:
+        """On a terminal, a line passes the library as it is: a port of 100 is no emoji."""
+        try:
+            import rich  # noqa: F401
+        except ImportError:
+            self.skipTest("rich is not installed")
+        stderr, line = io.StringIO(), "127.0.0.1:100: [bold]FAILED[/] 'x' 12 " + "y" * 90
+        with contextlib.redirect_stderr(stderr):
+            shown = progress.progress(3, True)
+            with patch.object(sys.stdout, "isatty", lambda: True, create=True):
+                shown.print(line)
+            shown.end()
+        self.assertIn(line, stderr.getvalue())
 
     def test_bar(self) -> None:
         """With the library for it the bar is shown on the standard error."""

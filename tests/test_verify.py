@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHostnameResolver, IHostResolution
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tests.test_cli import parsed
+from txdicom.cli import arguments
 from txdicom.cli.outcome import Outcome
 from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
 from txdicom.cli.verify import Verification
+from txdicom.dimse.message import Message, fragment, response_to
 from txdicom.limits import Limits
+from txdicom.uids import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
+from txdicom.upperlayer.items import PresentationContextAC
+from txdicom.upperlayer.pdu import AssociateAC, ReleaseRP
 
 
 @implementer(IHostnameResolver, IHostResolution)
@@ -132,6 +139,73 @@ class StageTests(SynchronousTestCase):
         self.verify("pacs")
         self.resolver.answer("192.0.2.1")
         self.assertEqual(self.assert_late("connect").addresses, ["192.0.2.1"])
+
+    def test_interval(self) -> None:
+        """An echo follows the one before after the interval, also where that took longer."""
+        self.associated(count=4, interval=2)
+        for seconds, sent in ((0, 1), (5, 1)):  # the first is answered late
+            self.reactor.advance(seconds)
+            self.assertEqual(len(self.requests()), sent)
+        self.answer(1)
+        self.assertEqual(len(self.requests()), 2)
+        self.answer(2)
+        self.reactor.advance(1.9)
+        self.assertEqual(len(self.requests()), 2)
+        self.reactor.advance(0.1)
+        self.assertEqual(len(self.requests()), 3)
+
+    def test_long_interval(self) -> None:
+        """However long it is to the next echo, the peer is not said to have gone silent."""
+        outcome = self.associated(count=2, interval=7_200)
+        self.answer(1)
+        self.reactor.pump([60] * 120)
+        self.assertEqual(len(self.requests()), 2)
+        self.answer(2)
+        self.assertIsNone(outcome.error)
+        self.assertEqual([echo.status for echo in outcome.echoes], [0, 0])
+
+    def test_interrupted_between_echoes(self) -> None:
+        """What is interrupted long after an echo has the time to release its association."""
+        outcome = self.associated(count=2, interval=7_200)
+        self.answer(1)
+        self.reactor.advance(3_600)
+        self.running.cancel()
+        self.reactor.advance(1)
+        self.assertNoResult(self.running)
+        self.protocol.dataReceived(ReleaseRP().encode())
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.successResultOf(self.running)
+        self.assertEqual((outcome.release_error, outcome.warnings), (None, []))
+
+    def associated(self, **settings: Any) -> Outcome:
+        """A verification whose association was accepted, with these settings."""
+        given = replace(arguments.settings(parsed("192.0.2.1")), timeout=9, **settings)
+        self.reactor = Reactor()
+        verification = Verification(self.reactor, Target("192.0.2.1"), given)
+        self.running = verification.run()
+        self.connect()
+        context = PresentationContextAC(1, 0, IMPLICIT_VR_LITTLE_ENDIAN)
+        self.protocol.transport.clear()
+        self.protocol.dataReceived(AssociateAC("ANY-SCP", "TXDICOM", (context,)).encode())
+        return verification.outcome
+
+    def requests(self) -> list[bytes]:
+        """The C-ECHO requests that were sent: a P-DATA-TF of 80 bytes each."""
+        sent = self.protocol.transport.value()
+        return [sent[at : at + 80] for at in range(0, len(sent), 80)]
+
+    def answer(self, message_id: int) -> None:
+        """Answer a C-ECHO with success."""
+        request = Message(
+            1,
+            {
+                "AffectedSOPClassUID": VERIFICATION,
+                "CommandField": 0x0030,
+                "MessageID": message_id,
+            },
+        )
+        (response,) = fragment(response_to(request, 0x0000), 0)
+        self.protocol.dataReceived(response.encode())
 
     def test_connection_timeout(self) -> None:
         """The connection's own time-out is for both stages, and names the one under way."""

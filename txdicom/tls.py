@@ -63,33 +63,65 @@ def client_creator(settings: TLSSettings, host: str) -> Any:
     :raise OSError: a file cannot be read
     :raise ValueError: a file does not hold what it should
     """
+    options = certificate_options(settings)
+    name = settings.server_name or host
+    if settings.insecure:
+        return _any_peer(options, name)
+    from twisted.internet import ssl
+
+    trust = ssl.platformTrust() if settings.ca is None else _authorities(settings.ca)
+    return _named_peer(ssl.optionsForClientTLS(name, trust, extraCertificateOptions=options), name)
+
+
+def certificate_options(settings: TLSSettings) -> dict[str, Any]:
+    """What Twisted's ``CertificateOptions`` takes: versions, ciphers, this side's certificate.
+
+    :raise TLSNotInstalled: the extra is missing
+    :raise OSError: a file cannot be read
+    :raise ValueError: a file does not hold what it should
+    """
     try:
-        from OpenSSL import crypto
-        from twisted.internet import error, ssl
+        from twisted.internet import ssl
     except ImportError:
         raise TLSNotInstalled from None
     options: dict[str, Any] = {
         "acceptableCiphers": ssl.AcceptableCiphers.fromOpenSSLCipherString(CIPHERS),
         "insecurelyLowerMinimumTo": ssl.TLSVersion.TLSv1_2,
     }
-    try:
-        certificate = _own_certificate(settings)
-        if settings.insecure:
-            if certificate is not None:
-                options["privateKey"] = certificate.privateKey.original
-                options["certificate"] = certificate.original
-            return ssl.CertificateOptions(**options)
-        trust = ssl.platformTrust() if settings.ca is None else _authorities(settings.ca)
-        name = settings.server_name or host
-        creator = ssl.optionsForClientTLS(name, trust, certificate, extraCertificateOptions=options)
-        return _named_peer(creator, name)
-    except crypto.Error as unreadable:
-        raise ValueError(f"not a certificate or key: {unreadable}") from None
-    except error.VerifyError:
-        raise ValueError(
-            f"the key in {settings.key or settings.certificate} is not that of the certificate in"
-            f" {settings.certificate}"
-        ) from None
+    if settings.certificate is not None:
+        own, *issuers = _certificates(settings.certificate)
+        options["certificate"] = own.original
+        options["privateKey"] = _private_key(settings, own)
+        options["extraCertChain"] = [issuer.original for issuer in issuers]
+    return options
+
+
+def connection_to(context: Any, name: str) -> Any:
+    """An OpenSSL connection that says which host it wants (SNI, RFC 6066 3)."""
+    from OpenSSL import SSL
+
+    from txdicom.tcp import is_address
+
+    connection = SSL.Connection(context, None)
+    if not is_address(name):
+        connection.set_tlsext_host_name(name.encode("idna"))
+    return connection
+
+
+def _any_peer(options: dict[str, Any], name: str) -> Any:
+    """A creator of connections to a peer with whatever certificate."""
+    from twisted.internet import ssl
+    from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+    from zope.interface import implementer
+
+    context = ssl.CertificateOptions(**options).getContext()
+
+    @implementer(IOpenSSLClientConnectionCreator)
+    class AnyPeer:
+        def clientConnectionForTLS(self, protocol: Any) -> Any:
+            return connection_to(context, name)
+
+    return AnyPeer()
 
 
 def _named_peer(creator: Any, name: str) -> Any:
@@ -133,26 +165,45 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _own_certificate(settings: TLSSettings) -> Any:
+def _certificates(path: str) -> list[Any]:
+    """The certificates in a file, at least one."""
+    from OpenSSL import crypto
     from twisted.internet import ssl
 
-    if settings.certificate is None:
-        return None
-    pem = _read(settings.certificate)
-    if settings.key is not None:
-        pem += b"\n" + _read(settings.key)
-    return ssl.PrivateCertificate.loadPEM(pem)
+    end = b"-----END CERTIFICATE-----"
+    *parts, _ = _read(path).split(end)
+    try:
+        certificates = [ssl.Certificate.loadPEM(part + end) for part in parts]
+    except crypto.Error:
+        raise ValueError(f"a certificate in {path} cannot be read") from None
+    if not certificates:
+        raise ValueError(f"no certificate (PEM) in {path}")
+    return certificates
+
+
+def _private_key(settings: TLSSettings, certificate: Any) -> Any:
+    """The private key of this side's certificate."""
+    from OpenSSL import crypto
+    from twisted.internet import error, ssl
+
+    path = settings.key or settings.certificate or ""
+    try:
+        key = ssl.KeyPair.load(_read(path), crypto.FILETYPE_PEM)
+    except crypto.Error:
+        raise ValueError(f"no private key (PEM) in {path}") from None
+    try:
+        ssl.PrivateCertificate.fromCertificateAndKeyPair(certificate, key)
+    except error.VerifyError:
+        raise ValueError(
+            f"the key in {path} is not that of the certificate in {settings.certificate}"
+        ) from None
+    return key.original
 
 
 def _authorities(path: str) -> Any:
     from twisted.internet import ssl
 
-    end = b"-----END CERTIFICATE-----"
-    parts = [part for part in _read(path).split(end) if b"-----BEGIN" in part]
-    certificates = [ssl.Certificate.loadPEM(part + end) for part in parts]
-    if not certificates:
-        raise ValueError(f"no certificate in {path}")
-    return ssl.trustRootFromCertificates(certificates)
+    return ssl.trustRootFromCertificates(_certificates(path))
 
 
 def facts(transport: Any) -> TLSFacts:

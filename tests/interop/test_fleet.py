@@ -155,7 +155,7 @@ class FleetTests(TestCase):
         self.assertIn("/nosuch/dir", err)
 
     async def test_interrupted(self) -> None:
-        """Ctrl-C tells what there is so far, and what was not reached."""
+        """Ctrl-C tells what there is so far, and what was not answered."""
         healthy, silent = await self.serve(), await self.silent()
         program = (
             "import os, signal, sys, threading;"
@@ -168,4 +168,4 @@ class FleetTests(TestCase):
             sys.executable, ["-c", program, "echo", *targets, "--timeout=30"], environment
         )
         self.assertEqual((code, err), (12, b""))
-        self.assertIn(b"2 targets: 1 verified, 0 failed, 1 not reached", out)
+        self.assertIn(b"2 targets: 1 verified, 0 failed, 1 interrupted", out)

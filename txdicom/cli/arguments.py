@@ -33,13 +33,23 @@ _NEEDED = {
     "critical": ("-c", "nagios"),
     "password_file": ("--password-file", "user"),
     "ask_password": ("--ask-password", "user"),
+    "key": ("--key", "cert"),
 }
 
-# What a monitoring plugin, which prints one line, cannot print.
-_NOT_WITH_NAGIOS = {"json": "--json", "explain": "--explain", "try_titles": "--try-titles"}
+# Options of which one would make the other do nothing.
+_EXCLUDE = (
+    ("forever", "count"),
+    ("ask_password", "password_file"),
+    ("ca", "tls_insecure"),
+    # A monitoring plugin prints one line.
+    ("json", "nagios"),
+    ("explain", "nagios"),
+    ("try_titles", "nagios"),
+)
+
 
 _EPILOG = "exit codes:\n" + "\n".join(
-    f"  {code:>2}  {meaning}" for code, meaning in exit_codes.MEANINGS.items()
+    f"  {code:>3}  {meaning}" for code, meaning in exit_codes.MEANINGS.items()
 )
 
 
@@ -230,7 +240,9 @@ def _add_times(echo: argparse.ArgumentParser) -> None:
         ("-ta", "--acse-timeout", "for the answer to the association request"),
         ("-td", "--dimse-timeout", "for the answer to an echo"),
     ):
-        group.add_argument(option, name, type=seconds, metavar="S", help=text)
+        group.add_argument(
+            option, name, type=seconds, metavar="S", help=f"{text} (what is left of --timeout)"
+        )
 
 
 def _add_tls(echo: argparse.ArgumentParser) -> None:
@@ -333,16 +345,22 @@ def settings(arguments: argparse.Namespace) -> Settings:
     :raise OSError: the file with the passcode cannot be read
     """
     _check(arguments)
-    times = {
-        name: value
-        for name in ("connection_timeout", "acse_timeout", "dimse_timeout")
-        if (value := getattr(arguments, name)) is not None
-    }
+    # What is not given is left to the one deadline. No data comes while it waits from one echo to
+    # the next, however long that is.
+    limits = Limits(
+        max_pdu=arguments.max_pdu,
+        connection_timeout=arguments.connection_timeout,
+        acse_timeout=arguments.acse_timeout,
+        dimse_timeout=arguments.dimse_timeout,
+        release_timeout=None,
+        pdu_timeout=None,
+        network_timeout=None,
+    )
     return Settings(
         calling_ae_title=arguments.aetitle,
         called_ae_title=arguments.call or ANY_SCP,
         timeout=arguments.timeout,
-        limits=Limits(max_pdu=arguments.max_pdu, **times),
+        limits=limits,
         count=None if arguments.forever else arguments.count or 1,
         interval=arguments.interval,
         abort=arguments.abort,
@@ -356,14 +374,13 @@ def _check(arguments: argparse.Namespace) -> None:
     of_tls = tls_settings(arguments) != TLSSettings() or arguments.warn_expiry is not None
     if of_tls and not (arguments.tls or arguments.targets):
         raise ValueError("the options of TLS need --tls")
-    if arguments.forever and arguments.count:
-        raise ValueError("--forever and --count exclude each other")
     for name, (option, needed) in _NEEDED.items():
         if getattr(arguments, name) and not getattr(arguments, needed):
             raise ValueError(f"{option} needs --{needed}")
-    for name, option in _NOT_WITH_NAGIOS.items():
-        if arguments.nagios and getattr(arguments, name):
-            raise ValueError(f"{option} and --nagios exclude each other")
+    for one, other in _EXCLUDE:
+        if getattr(arguments, one) and getattr(arguments, other):
+            options = (f"--{name.replace('_', '-')}" for name in (one, other))
+            raise ValueError(f"{' and '.join(options)} exclude each other")
 
 
 def tls_settings(arguments: argparse.Namespace) -> TLSSettings:
@@ -384,8 +401,7 @@ def _identity(arguments: argparse.Namespace) -> UserIdentityRQ:
     name = arguments.user.encode("utf-8")
     passcode = os.environ.get(PASSWORD_VARIABLE)
     if arguments.password_file is not None:
-        with open(arguments.password_file, encoding="utf-8") as file:
-            passcode = file.readline().rstrip("\r\n")
+        passcode = _first_line(arguments.password_file)
     elif arguments.ask_password:
         from getpass import getpass
 
@@ -396,3 +412,11 @@ def _identity(arguments: argparse.Namespace) -> UserIdentityRQ:
     if passcode is None:
         return UserIdentityRQ(1, name)
     return UserIdentityRQ(2, name, passcode.encode("utf-8"))
+
+
+def _first_line(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        try:
+            return file.readline().rstrip("\r\n")
+        except UnicodeDecodeError:  # its words would tell a byte of the passcode
+            raise ValueError(f"{path} is no text in UTF-8") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +10,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.ssl import CertificateOptions
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txdicom.cli.target import Target
-from txdicom.tcp import client_endpoint, is_address
-from txdicom.tls import TLSSettings, client_creator
+from txdicom.tcp import client_endpoint
+from txdicom.tls import TLSSettings, certificate_options, connection_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class _Looking:
     def __init__(self, settings: TLSSettings, host: str) -> None:
         self.problem: CertificateProblem | None = None
         self._name = settings.server_name or host
-        self._context = client_creator(replace(settings, insecure=True), host).getContext()
+        self._context = CertificateOptions(**certificate_options(settings)).getContext()
         if settings.ca is None:
             self._context.set_default_verify_paths()
         else:
@@ -55,9 +56,7 @@ class _Looking:
     def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
         from OpenSSL import SSL
 
-        connection = SSL.Connection(self._context, None)
-        if not is_address(self._name):
-            connection.set_tlsext_host_name(self._name.encode("idna"))
+        connection = connection_to(self._context, self._name)
         connection.set_verify(SSL.VERIFY_PEER, self._verify)
         return connection
 

@@ -47,6 +47,8 @@ MEANINGS = {
     TIMEOUT: "a time-out; the message names the stage",
     VIOLATION: "not DICOM, or a violation of the protocol",
     SOME_FAILED: "several targets, and some of them failed",
+    INTERRUPTED: "interrupted before an echo was answered",
+    NOT_READ: "who reads the output stopped, as head does",
 }
 
 # The first that fits counts, so the more special ones come first.

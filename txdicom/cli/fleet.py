@@ -142,6 +142,7 @@ class Fleet:
         self._running: dict[Deferred[Any], IDelayedCall | None] = {}
         self._over: Deferred[None] | None = None  # waited for, when no other begins
         self._failure: BaseException | None = None
+        self._begun = 0
         self.results: list[Result] = []
         self.interrupted = False
         self.seconds = 0.0
@@ -156,10 +157,14 @@ class Fleet:
         return exit_codes.SOME_FAILED
 
     @property
-    def not_reached(self) -> list[Target]:
-        """The targets without a result, of a run that was interrupted."""
+    def unfinished(self) -> list[tuple[Target, str]]:
+        """The targets without a result, of a run that was interrupted, each with what was of it."""
         done = {id(result.target) for result in self.results}
-        return [target for target in self.targets if id(target) not in done]
+        return [
+            (target, "not answered yet" if number < self._begun else "not begun")
+            for number, target in enumerate(self.targets)
+            if id(target) not in done
+        ]
 
     def run(self) -> Deferred[None]:
         """Verify all; fires when all are done. To cancel it ends those that are under way."""
@@ -185,6 +190,7 @@ class Fleet:
             raise self._failure
 
     def _start(self, target: Target) -> None:
+        self._begun += 1
         verification = self._verification(self._reactor, target, self._settings[target.tls])
         running = verification.run()
         self._running[running] = None

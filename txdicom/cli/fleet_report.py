@@ -9,7 +9,14 @@ from typing import Any
 from txdicom.cli import exit_codes
 from txdicom.cli.fleet import Fleet, Result
 from txdicom.cli.terminal import GREEN, RED, YELLOW, Paint, plain
-from txdicom.cli.text import median, milliseconds, percentile, wrapped
+from txdicom.cli.text import (
+    cells,
+    median,
+    milliseconds,
+    percentile,
+    rounded_milliseconds,
+    wrapped,
+)
 
 #: The columns of --csv.
 COLUMNS = (
@@ -46,12 +53,14 @@ def table(fleet: Fleet, everything: bool, width: int | None, paint: Paint = plai
             note = f" [{result.target.note}]" if result.target.note else ""
             code = str(result.exit_code)
             rows.append((str(result.target), code, result.stage or "-", _one_line(words + note)))
-    rows += [(str(target), "-", "-", "not reached") for target in fleet.not_reached]
+    rows += [(str(target), "-", "-", f"interrupted: {what}") for target, what in fleet.unfinished]
     if len(rows) > 1:
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        widths = [max(cells(row[column]) for row in rows) for column in range(3)]
         for row in rows:
-            cells = [cell.ljust(room) for cell, room in zip(row, widths, strict=False)]
-            yield from wrapped("  ".join([*cells, ""]), row[3], width)
+            columns = [
+                cell + " " * (room - cells(cell)) for cell, room in zip(row, widths, strict=False)
+            ]
+            yield from wrapped("  ".join([*columns, ""]), row[3], width)
         yield ""
     yield from _totals(fleet, paint)
 
@@ -68,9 +77,9 @@ def _totals(fleet: Fleet, paint: Paint) -> Iterator[str]:
         for number, what, colour in (
             (verified, "verified", GREEN),
             (len(failed), "failed", RED),
-            (len(fleet.not_reached), "not reached", YELLOW),
+            (len(fleet.unfinished), "interrupted", YELLOW),
         )
-        if number or what != "not reached"
+        if number or what != "interrupted"
     ]
     count = "1 target" if len(fleet.targets) == 1 else f"{len(fleet.targets)} targets"
     yield f"{count}: {', '.join(parts)}, in {fleet.seconds:.1f} s"
@@ -88,10 +97,6 @@ def _echo_times(results: Sequence[Result]) -> list[float]:
     return [result.echo for result in results if result.echo is not None]
 
 
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
-
-
 def fleet_json(fleet: Fleet) -> str:
     """The summary of the run as a line of JSON; every key is always there."""
     import json
@@ -105,14 +110,14 @@ def fleet_json(fleet: Fleet) -> str:
             "targets": len(fleet.targets),
             "verified": verified,
             "failed": len(fleet.results) - verified,
-            "not_reached": len(fleet.not_reached),
+            "not_reached": len(fleet.unfinished),
             "exit_code": fleet.exit_code,
             "exit_codes": {str(code): number for code, number in codes},
             "concurrency": fleet.concurrency,
             "seconds": round(fleet.seconds, 3),
-            "median_ms": _milliseconds(median(times)) if times else None,
-            "p99_ms": _milliseconds(percentile(times, 0.99)) if times else None,
-            "max_ms": _milliseconds(max(times, default=None)),
+            "median_ms": rounded_milliseconds(median(times)) if times else None,
+            "p99_ms": rounded_milliseconds(percentile(times, 0.99)) if times else None,
+            "max_ms": rounded_milliseconds(max(times, default=None)),
         }
     )
 
@@ -131,8 +136,8 @@ def csv_row(result: Result) -> list[Any]:
         result.stage,
         result.kind,
         result.words,
-        _milliseconds(result.echo),
-        _milliseconds(result.seconds),
+        rounded_milliseconds(result.echo),
+        rounded_milliseconds(result.seconds),
     ]
 
 
@@ -148,7 +153,7 @@ def junit(fleet: Fleet) -> Iterator[str]:
         tests=len(fleet.targets),
         failures=sum(not result.verified for result in fleet.results),
         errors=0,
-        skipped=len(fleet.not_reached),
+        skipped=len(fleet.unfinished),
         time=f"{fleet.seconds:.3f}",
     )
     yield '<?xml version="1.0" encoding="UTF-8"?>'
@@ -162,7 +167,7 @@ def junit(fleet: Fleet) -> Iterator[str]:
         else:
             failure = attributes(type=result.kind, message=f"{result.stage}: {result.words}")
             yield f"<testcase {case}><failure {failure}/></testcase>"
-    for target in fleet.not_reached:
+    for target, what in fleet.unfinished:
         case = attributes(classname="txdicom.echo", name=target)
-        yield f'<testcase {case}><skipped message="not reached"/></testcase>'
+        yield f'<testcase {case}><skipped message="interrupted: {what}"/></testcase>'
     yield "</testsuite></testsuites>"

@@ -7,16 +7,12 @@ from typing import Any
 
 from txdicom.cli import exit_codes
 from txdicom.cli.outcome import STAGES, Echo, Outcome
-from txdicom.cli.text import median, milliseconds, percentile
+from txdicom.cli.text import median, milliseconds, percentile, rounded_milliseconds
 from txdicom.dimse.status import status_words
 from txdicom.words import printable
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 _NAMES = {OK: "OK", WARNING: "WARNING", CRITICAL: "CRITICAL", UNKNOWN: "UNKNOWN"}
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)
 
 
 def echo_json(outcome: Outcome, echo: Echo) -> str:
@@ -29,7 +25,7 @@ def echo_json(outcome: Outcome, echo: Echo) -> str:
             "message_id": echo.message_id,
             "status": echo.status,
             "error_comment": echo.error_comment,
-            "ms": _milliseconds(echo.seconds),
+            "ms": rounded_milliseconds(echo.seconds),
         }
     )
 
@@ -50,13 +46,15 @@ def summary_json(outcome: Outcome) -> str:
             "warnings": outcome.warnings,
             "address": outcome.address,
             "addresses": outcome.addresses,
-            "stages_ms": {stage: _milliseconds(outcome.seconds.get(stage)) for stage in STAGES},
+            "stages_ms": {
+                stage: rounded_milliseconds(outcome.seconds.get(stage)) for stage in STAGES
+            },
             "sent": len(outcome.echoes),
             "answered": len(outcome.answered),
-            "min_ms": _milliseconds(min(times, default=None)),
-            "median_ms": _milliseconds(median(times)) if times else None,
-            "p99_ms": _milliseconds(percentile(times, 0.99)) if times else None,
-            "max_ms": _milliseconds(max(times, default=None)),
+            "min_ms": rounded_milliseconds(min(times, default=None)),
+            "median_ms": rounded_milliseconds(median(times)) if times else None,
+            "p99_ms": rounded_milliseconds(percentile(times, 0.99)) if times else None,
+            "max_ms": rounded_milliseconds(max(times, default=None)),
             "implementation_class_uid": acceptor and acceptor.implementation_class_uid,
             "implementation_version_name": acceptor and acceptor.implementation_version_name,
             "maximum_length": acceptor and acceptor.maximum_length,
@@ -81,12 +79,19 @@ def _error(error: Any) -> dict[str, Any]:
 
 
 def nagios(outcome: Outcome, warning: float | None, critical: float | None) -> tuple[int, str]:
-    """The state and the line of a monitoring plugin, with its performance data."""
+    """The state and the line of a monitoring plugin, with its performance data.
+
+    Its time is that of the stages until the association and of an echo, the median of several; it
+    is not known, ``U``, where no echo was answered.
+    """
     times = [echo.seconds for echo in outcome.answered if echo.seconds is not None]
-    total = sum(outcome.seconds.get(stage, 0.0) for stage in STAGES[:4]) + sum(times[:1])
+    echo = median(times) if times else None
+    total = None
+    if echo is not None:
+        total = sum(outcome.seconds.get(stage, 0.0) for stage in STAGES[:4]) + echo
     if outcome.error is not None:
         state, text = CRITICAL, printable(str(outcome.error), 400)
-    elif outcome.exit_code == exit_codes.INTERRUPTED:
+    elif outcome.exit_code == exit_codes.INTERRUPTED or total is None:
         state, text = UNKNOWN, "interrupted before it was answered"
     elif outcome.exit_code != exit_codes.VERIFIED:
         worst = next(echo for echo in outcome.answered if not echo.verified)
@@ -98,8 +103,14 @@ def nagios(outcome: Outcome, warning: float | None, critical: float | None) -> t
             state = CRITICAL
         elif (warning is not None and total >= warning) or outcome.warnings:
             state = WARNING
-    text = "; ".join([text, *outcome.warnings]).replace("|", "/")
-    data = [f"time={total:.6f}s;{warning or ''};{critical or ''};0"]
+    measured = "U" if total is None else f"{total:.6f}s"
+    data = [f"time={measured};{warning or ''};{critical or ''};0"]
     data += [f"{name}={outcome.seconds[name]:.6f}s" for name in STAGES if name in outcome.seconds]
-    data += [f"echo={times[0]:.6f}s"] if times else []
-    return state, f"DICOM {_NAMES[state]} - {outcome.target} {text} | {' '.join(data)}"
+    data += [] if echo is None else [f"echo={echo:.6f}s"]
+    text = "; ".join([text, *outcome.warnings])
+    return state, f"{plugin_line(state, f'{outcome.target} {text}')} | {' '.join(data)}"
+
+
+def plugin_line(state: int, text: str) -> str:
+    """The line of a monitoring plugin, without performance data, which begins with a bar."""
+    return f"DICOM {_NAMES[state]} - {' '.join(text.split())}".replace("|", "/")

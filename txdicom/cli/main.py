@@ -21,18 +21,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code."""
     # Everything is garbage at the end of the process; to look for it takes as long as to echo.
     atexit.register(gc.freeze)
+    _open_streams()
     parser = arguments.parser()
     words = sys.argv[1:] if argv is None else argv
     try:
         parsed = parser.parse_args(words)
     except SystemExit as end:
         if end.code and "--nagios" in words:  # 2 would say that the node is CRITICAL
+            print(machine.plugin_line(machine.UNKNOWN, "wrong arguments"))
             raise SystemExit(machine.UNKNOWN) from None
         raise
     try:
         code = _explain_file(parsed) if parsed.command == "explain" else _echo(parsed)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # here it can still be said that it failed
+        sys.stdout.flush()  # here it can still be said that it failed
         return code
     except KeyboardInterrupt:  # before the reactor runs, as at the prompt for the passcode
         return exit_codes.INTERRUPTED
@@ -42,14 +43,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, RuntimeError) as error:
         _drop_output()
         print(f"txdicom {parsed.command}: {error}", file=sys.stderr)
-        return machine.UNKNOWN if getattr(parsed, "nagios", False) else exit_codes.USAGE
+        if not getattr(parsed, "nagios", False):
+            return exit_codes.USAGE
+        print(machine.plugin_line(machine.UNKNOWN, str(error)), flush=True)
+        return machine.UNKNOWN
+
+
+def _open_streams() -> None:
+    """Open what is closed of the standard streams, as cron may have it, to nowhere.
+
+    Else what is opened next, perhaps a connection, would have the descriptor that others write to.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def _drop_output() -> None:
     """Drop what is still to be written, if it cannot be: Python would fail with it at its end."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -117,7 +130,8 @@ def _run(target: Any, settings: Any, on_echo: Any, titles: Any, exchange: Any) -
             running.addCallback(_look_further, the_reactor, target, settings, titles)
         return running
 
-    run(the_reactor, start)
+    if run(the_reactor, start) and sys.stderr.isatty():
+        print(file=sys.stderr)  # the terminal has ^C on this line
     return verification.outcome
 
 

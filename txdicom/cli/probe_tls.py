@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,8 +23,8 @@ from zope.interface import implementer
 from txdicom.cli.probe_answers import Answer, not_known
 from txdicom.cli.target import Target
 from txdicom.errors import AssociationTimeout, ConnectionFailed
-from txdicom.tcp import client_endpoint, is_address
-from txdicom.tls import TLSSettings, client_creator
+from txdicom.tcp import client_endpoint
+from txdicom.tls import TLSSettings, certificate_options, connection_to
 from txdicom.tls_errors import tls_failure
 
 _VERSIONS = {
@@ -57,24 +57,21 @@ class _OfVersion:
     def __init__(self, version: str, settings: TLSSettings, host: str) -> None:
         self.asked_for_certificate = False
         self._name = settings.server_name or host
-        own = client_creator(replace(settings, insecure=True), host)
+        own = certificate_options(settings)
         context = SSL.Context(SSL.TLS_METHOD)
-        if own.certificate is not None:
-            context.use_certificate(own.certificate)
-            context.use_privatekey(own.privateKey)
-        for certificate in own.extraCertChain:
-            context.add_extra_chain_cert(certificate)
+        if "certificate" in own:
+            context.use_certificate(own["certificate"])
+            context.use_privatekey(own["privateKey"])
+            for issuer in own["extraCertChain"]:
+                context.add_extra_chain_cert(issuer)
         context.set_min_proto_version(_VERSIONS[version])
         context.set_max_proto_version(_VERSIONS[version])
         context.set_cipher_list(_CIPHERS)
         context.set_info_callback(self._look)
         self._context = context
 
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        connection = SSL.Connection(self._context, None)
-        if not is_address(self._name):
-            connection.set_tlsext_host_name(self._name.encode("idna"))
-        return connection
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
+        return connection_to(self._context, self._name)
 
     def _look(self, connection: Any, where: int, result: int) -> None:
         if _CERTIFICATE_REQUEST in connection.get_state_string():

@@ -86,7 +86,7 @@ class Bar(Progress):
 
     def print(self, line: str) -> None:
         if sys.stdout.isatty():
-            self._shown.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._shown.console.out(line, highlight=False)  # as it is: its print knows emoji
         else:
             super().print(line)
 

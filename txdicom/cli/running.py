@@ -13,10 +13,11 @@ from twisted.internet.defer import Deferred
 
 def run(
     reactor: Any, start: Callable[[], Deferred[Any]], ended: Callable[[], None] = lambda: None
-) -> None:
+) -> bool:
     """Run the reactor until what was started is done, or interrupted with Ctrl-C.
 
-    An interrupt cancels it, and waits until it has ended: until associations are released.
+    An interrupt cancels it, and waits until it has ended: until associations are released. Returns
+    whether there was one.
 
     :param ended: called then, before the reactor stops
     :raise Exception: what the Deferred failed with
@@ -51,3 +52,4 @@ def run(
     reactor.run()
     for failure in failures:
         failure.raiseException()
+    return bool(interrupted)

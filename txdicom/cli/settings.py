@@ -20,7 +20,7 @@ class Settings:
     """How to verify.
 
     :ivar timeout: seconds for all stages together; each further echo gives the rest as long again
-    :ivar limits: the time-outs of the stages; none is longer than the deadline
+    :ivar limits: the time-outs of the stages, besides the deadline
     :ivar count: how many echoes; None goes on until it is interrupted
     :ivar interval: seconds from the sending of one echo to that of the next
     :ivar abort: end the association with an A-ABORT

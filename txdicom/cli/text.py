@@ -20,6 +20,11 @@ def milliseconds(seconds: float) -> str:
     return f"{value:.0f} ms" if value >= 100 else f"{value:.1f} ms"
 
 
+def rounded_milliseconds(seconds: float | None) -> float | None:
+    """Seconds as milliseconds, for machines."""
+    return None if seconds is None else round(seconds * 1000, 3)
+
+
 def median(values: list[float]) -> float:
     """The middle value, or the mean of the two; the library for it would take 5 ms to load."""
     ordered = sorted(values)
@@ -33,18 +38,55 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def cells(text: str) -> int:
+    """How many places of a terminal a text takes: wide characters have two, accents none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
 def wrapped(start: str, words: str, width: int | None) -> list[str]:
     """A row whose last cell takes as many lines as it needs.
 
     :param start: what stands before that cell
     :param width: of the terminal; None where there is none
     """
-    if width is None or len(start) + len(words) <= width:
+    before = cells(start)
+    if width is None or before + cells(words) <= width:
         return [start + words]
-    from textwrap import wrap
+    first, *others = _lines(words, max(width - before, _LEAST_ROOM)) or [""]
+    return [start + first, *(" " * before + more for more in others)]
 
-    first, *others = wrap(words, max(width - len(start), _LEAST_ROOM)) or [""]
-    return [start + first, *(" " * len(start) + more for more in others)]
+
+def _lines(words: str, room: int) -> list[str]:
+    """Words on lines that have so many places; one that is longer is cut."""
+    if words.isascii():
+        from textwrap import wrap
+
+        return wrap(words, room)
+    lines, line, used = [], "", 0
+    for word in words.split():
+        for part in _cut(word, room):
+            if line and used + 1 + cells(part) > room:
+                lines.append(line)
+                line, used = part, cells(part)
+            else:
+                line = f"{line} {part}" if line else part
+                used = cells(line)
+    return [*lines, line]
+
+
+def _cut(word: str, room: int) -> Iterator[str]:
+    """A word in parts, none with more places than there are."""
+    part = ""
+    for char in word:
+        if cells(part + char) > room:
+            yield part
+            part = ""
+        part += char
+    yield part
 
 
 def echo_line(outcome: Outcome, echo: Echo, paint: Paint = plain) -> str:

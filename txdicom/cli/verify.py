@@ -193,15 +193,14 @@ class Verification:
         self.outcome.context = next(iter(association.accepted_contexts), None)
 
     async def _echoes(self) -> None:
-        number = 0
-        began = self._reactor.seconds()
+        number, sent = 0, 0.0
         while self._settings.count is None or number < self._settings.count:
-            pause = began + number * self._settings.interval - self._reactor.seconds()
-            if number and pause > 0:
-                await deferLater(self._reactor, pause, lambda: None)
             if number:
+                pause = sent + self._settings.interval - self._reactor.seconds()
+                if pause > 0:
+                    await deferLater(self._reactor, pause, lambda: None)
                 self._due = self._reactor.seconds() + self._settings.timeout
-            number += 1
+            number, sent = number + 1, self._reactor.seconds()
             await self._within_deadline(self._echo)
 
     async def _echo(self) -> None:
@@ -226,6 +225,8 @@ class Verification:
             return
         self._stage = "release"
         began = self._reactor.seconds()
+        if self.interrupted:  # the last echo, and its deadline, may be long gone
+            self._due = began + self._settings.timeout
         try:
             await self._within_deadline(self._release)
         except AssociationError as error:
