@@ -93,12 +93,13 @@ class CSVTests(RosterTestCase):
             b"F,G@pacs,2,\n"
             b"H,pacs,104,,,more\n"
             b"I,pa cs,104,\n"
+            b"J,11112,pacs,maybe\n"
         )
         wrong = self.problems(data)
         expected = (
             (2, "'0'"), (3, "16 are the limit"), (5, "no host"), (6, "CSV"), (7, "'maybe'"),
             (8, "two ports"), (9, "two AE titles"), (10, "6 cells under 4 columns"),
-            (11, "'pa cs'"),
+            (11, "'pa cs'"), (12, "is it a port?; a port is 1 to 65535, not 'pacs'; TLS is"),
         )  # fmt: skip
         self.assertEqual(len(wrong), len(expected), wrong)
         for problem, (line, word) in zip(wrong, expected, strict=True):
@@ -116,7 +117,9 @@ class CSVTests(RosterTestCase):
         for data, word in (
             (b"A,pacs,104\n", "none is a host"),
             (b"host,IP\npacs,192.0.2.7\n", "two columns for the host"),
-            (b"", "none is a host"),
+            (b"", "it is empty"),
+            (b" \n\n", "it is empty"),
+            (b"sep=;\n", "none is a host"),
             (b"aet,host\n\n", "lists no target"),
         ):
             (problem,) = self.problems(data)
@@ -142,19 +145,76 @@ class TOMLTests(RosterTestCase):
             b"[[target]]\nhost = 'pacs'\nport = '104'\n"  # 5: port at 7
             b"\n[[target]]\nhots = 'pacs'\n"  # 9: unknown at 10
             b"[[target]]\naet = 'A'\n"  # 11: no host
-            b"[[target]]\nhost = 'pacs'\ntls = 1\nnotes = []\nport = 70000\n"  # 13: 15, 16
-            b"[[target]]\nhost = 'pacs'\nport = 70000\n"  # 18: wrong as a whole
+            b"[[target]]\nhost = 'pacs'\ntls = 1\nnotes = []\nport = 70000\n"  # 13: 15, 16, 17
+            b"[[target]]\nhost = 'pacs'\nport = 70001\n"  # 18: port at 20
             b"[[target]]\nhost ="  # 21: ends at 22
         )
         wrong = self.problems(data, "r.toml")
         expected = (
             (1, "'colour'"), (3, "Illegal character"), (7, "'104'"), (10, "'hots'"),
-            (11, "no host"), (15, "cannot be 1"), (16, "'notes'"), (18, "'70000'"), (22, "value"),
+            (11, "no host"), (15, "cannot be 1"), (16, "'notes'"), (17, "'70000'"), (20, "'70001'"),
+            (22, "value"),
         )  # fmt: skip
         self.assertEqual(len(wrong), len(expected), wrong)
         for problem, (line, word) in zip(wrong, expected, strict=True):
             self.assertTrue(problem.startswith(f"{line}: "), problem)
             self.assertIn(word, problem)
+
+    def test_lines_of_keys(self) -> None:
+        """Whatever is wrong with a key, its own line is told, and the lines are in order."""
+        data = (
+            b"# our nodes\n\n[[target]]\n"
+            b'port = 0\n"AE Title" = "A@B"\n  host= "C@pacs:1"\n'
+            b"[[target]]\nhost = '41112'\n'port' = 70000\naet = 'WAY-TOO-LONG-FOR-A-TITLE'\n"
+            b"[[target]]\nport = 2\nhost = 'pacs:1'\n"
+            b"[other]\nhost = 1\n"
+            b"[[target]]\nhost = 'pacs'\nhostname = 'ris'\n"
+        )
+        self.assertEqual(
+            [problem.split(" ")[:3] for problem in self.problems(data, "r.toml")],
+            [
+                ["4:", "a", "port"],
+                ["5:", "two", "AE"],
+                ["8:", "not", "a"],
+                ["9:", "a", "port"],
+                ["10:", "AE", "title"],
+                ["12:", "two", "ports:"],
+                ["14:", "unknown", "key"],
+                ["18:", "'hostname'", "says"],
+            ],
+        )
+
+    def test_line_of_several_targets(self) -> None:
+        """What is wrong on one line is told in one line, and is one bad line."""
+        data = b'# ours\ntarget = [{host = "1"}, {host = "a", port = 0}, {host = "b", tls = 1}]\n'
+        (problem,) = self.problems(data, "r.toml")
+        self.assertTrue(problem.startswith("2: "), problem)
+        for word in ("'1'", "'0'", "'tls'"):
+            self.assertIn(word, problem)
+
+    def test_no_tables(self) -> None:
+        """A target that is no table, and one in single brackets, are told with their line."""
+        for data in (b"\ntarget = 5\n", b"\ntarget = [1]\n", b"\n[target]\nhost = 'a'\n"):
+            (problem,) = self.problems(data, "r.toml")
+            self.assertTrue(problem.startswith("2: "), problem)
+            self.assertIn("below [[target]]", problem)
+
+    def test_nested(self) -> None:
+        """Brackets in brackets without an end are a bad line, not the end of the run."""
+        data = b"[[target]]\nhost = 'a'\n[[target]]\nhost = " + b"[" * 5000 + b"\n[[target]]\n"
+        self.assertEqual(len(self.problems(data, "r.toml")), 2)
+
+    def test_lines_are_counted_once(self) -> None:
+        """Lines are counted on from table to table, so that many tables take no longer each."""
+
+        class Text(str):
+            def count(self, *arguments: object) -> int:
+                raise AssertionError("counted from the beginning")
+
+        self.patch(roster, "_decoded", lambda data: Text(data.decode()))
+        data = TOML * 500 + b"port = 0\n"
+        line = TOML.count(b"\n") * 500 + 1
+        self.assertTrue(self.problems(data, "r.toml")[0].startswith(f"{line}: "))
 
     def test_no_parser(self) -> None:
         """Where Python has no reader of TOML, it is said what to install."""
@@ -185,3 +245,27 @@ class SourceTests(RosterTestCase):
         self.patch(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"host\npa cs\n")))
         error = self.assertRaises(roster.RosterError, roster.read, "-")
         self.assertIn("stdin:2: ", str(error))
+
+    def test_closed_input(self) -> None:
+        """A standard input that was closed is said to be, in a sentence."""
+        self.patch(sys, "stdin", None)
+        error = self.assertRaises(OSError, roster.read, "-")
+        self.assertIn("stdin, which is closed", str(error))
+
+    def test_too_long(self) -> None:
+        """A roster is read up to a bound: a device may have no end."""
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(CSV)
+        self.patch(roster, "MAX_ROSTER", len(CSV))
+        self.assertEqual(roster.read(path), TARGETS)
+        self.patch(roster, "MAX_ROSTER", len(CSV) - 1)
+        self.patch(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read=bytes)))  # /dev/zero
+        for name, called in ((path, path), ("-", "stdin")):
+            error = self.assertRaises(ValueError, roster.read, name)
+            self.assertIn(f"{called} is no roster", str(error))
+
+    def test_no_text(self) -> None:
+        """A file that is no text at all has no columns."""
+        for data in (bytes(200_000), bytes(range(256)) * 1000):
+            self.assertIn("none is a host", self.problems(data, "image")[0])
