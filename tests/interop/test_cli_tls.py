@@ -48,6 +48,36 @@ class CLITLSTests(TLSTestCase):
         self.assertEqual((code, len(err.splitlines())), (2, 1), err)
         self.assertIn("is not that of the certificate", err)
 
+    async def test_chain(self) -> None:
+        """Our certificate is sent with its chain: a peer that trusts the root alone takes it."""
+        intermediate = self.authority.create_child_ca()
+        issued = intermediate.issue_cert("scu.example")
+        chain, key = (os.path.join(self.directory(), name) for name in ("chain.pem", "key.pem"))
+        for pem in issued.cert_chain_pems:
+            pem.write_to_path(chain, append=True)
+        issued.private_key_pem.write_to_path(key)
+        port = await self.start_storescp("-rc", "+cf", self.ca)
+        own = ("--cert", chain, "--key", key)
+        for verified in (("--ca", self.ca), ("--tls-insecure",)):
+            out, err, code = await run_echo(f"{HOST}:{port}", "--tls", *verified, *own)
+            self.assertEqual((code, err), (0, ""), out)
+        issued.cert_chain_pems[0].write_to_path(chain)
+        out, _, code = await run_echo(f"{HOST}:{port}", "--tls", "--ca", self.ca, *own)
+        self.assertEqual(code, 5, out)
+
+    async def test_wrong_files(self) -> None:
+        """A file that does not hold what it should is named in a sentence, and nothing is sent."""
+        nothing = os.path.join(self.directory(), "nothing.pem")
+        with open(nothing, "w") as file:
+            file.write("-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n")
+        for options, words in (
+            (("--ca", nothing), f"a certificate in {nothing} cannot be read"),
+            (("--ca", self.key), f"no certificate (PEM) in {self.key}"),
+            (("--cert", self.certificate), f"no private key (PEM) in {self.certificate}"),
+        ):
+            _, err, code = await run_echo("127.0.0.1:1", "--tls", *options)
+            self.assertEqual((code, err), (2, f"txdicom echo: {words}\n"))
+
     async def test_wrong_authority(self) -> None:
         """A certificate of another authority is exit code 5; --tls-insecure takes it."""
         other = os.path.join(self.directory(), "other.pem")
