@@ -40,6 +40,7 @@ _YES = ("yes", "y", "true", "1", "on", "x", "tls", "ssl")
 _NO = ("no", "n", "false", "0", "off", "-", "none")
 
 _TABLE = re.compile(r"^[ \t]*\[\[[ \t]*target[ \t]*\]\]", re.MULTILINE)
+# A key, or the name of a table, at the beginning of a line.
 _KEY = re.compile(
     r"""^[ \t]*(?:\[+[ \t]*)?(?:"([^"\n]*)"|'([^'\n]*)'|([\w-]+))[ \t]*[]=.]""", re.MULTILINE
 )
