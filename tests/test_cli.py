@@ -15,7 +15,7 @@ from unittest.mock import patch
 from twisted.trial.unittest import SynchronousTestCase
 
 from txdicom import errors
-from txdicom.cli import arguments, exit_codes, machine, terminal, text
+from txdicom.cli import arguments, exit_codes, machine, options, terminal, text
 from txdicom.cli.main import _warn_of_expiry, main
 from txdicom.cli.outcome import Echo, Outcome
 from txdicom.cli.target import Target, parse_target
@@ -178,11 +178,11 @@ class ArgumentTests(SynchronousTestCase):
     def test_window(self) -> None:
         """An asynchronous operations window is proposed, with a user identity if there is one."""
         window = AsynchronousOperationsWindow(0, 1)
-        for options, items in (
+        for words, items in (
             (["--window", "0,1"], (window,)),
             (["--window", "0,1", "--user", "x"], (window, UserIdentityRQ(1, b"x"))),
         ):
-            self.assertEqual(arguments.settings(parsed("pacs", *options)).extended, items)
+            self.assertEqual(arguments.settings(parsed("pacs", *words)).extended, items)
 
     def test_identity(self) -> None:
         """The passcode comes from a file or the environment, never from an argument."""
@@ -203,7 +203,7 @@ class ArgumentTests(SynchronousTestCase):
             secret.write(b"s3\x88cret\n")
         with self.assertRaisesRegex(ValueError, f"^{path} is no text in UTF-8$"):
             arguments.settings(parsed("pacs", "--user", "someone", "--password-file", path))
-        self.patch(arguments.os, "environ", {arguments.PASSWORD_VARIABLE: "fromenv"})
+        self.patch(arguments.os, "environ", {options.PASSWORD_VARIABLE: "fromenv"})
         self.assertEqual(
             arguments.settings(parsed("pacs", "--user", "someone")).extended,
             (UserIdentityRQ(2, b"someone", b"fromenv"),),
@@ -405,14 +405,41 @@ class MachineTests(SynchronousTestCase):
         self.assertTrue(whole["verified"])
         self.assertEqual(whole["stages_ms"]["tls"], 3.0)
         self.assertEqual(whole["certificate_expires"], "2030-01-02T00:00:00+00:00")
-        failed = Outcome(Target("pacs"), "A", "B", error=errors.AssociationRejected(1, 1, 7))
-        rejected = json.loads(machine.summary_json(failed))
-        self.assertEqual(set(rejected), set(whole))
-        self.assertEqual(rejected["error"]["kind"], "AssociationRejected")
-        self.assertEqual(
-            (rejected["error"]["result"], rejected["error"]["source"], rejected["error"]["reason"]),
-            (1, 1, 7),
-        )
+        for error, kind, facts in (
+            (
+                errors.AssociationRejected(1, 1, 7),
+                "AssociationRejected",
+                {"result": 1, "source": 1, "reason": 7},
+            ),
+            (
+                errors.AssociationAborted(2, 6, "peer"),
+                "AssociationAborted",
+                {"by": "peer", "source": 2, "reason": 6},
+            ),
+            (errors.AssociationReleased("peer"), "AssociationReleased", {"by": "peer"}),
+            (
+                errors.DIMSETimeout("dimse_timeout", 3, "x"),
+                "DIMSETimeout",
+                {"timer": "dimse_timeout", "seconds": 3},
+            ),
+            (
+                errors.NoAcceptedContext(None, [("1.2", 3)]),
+                "NoAcceptedContext",
+                {"results": [["1.2", 3]]},
+            ),
+            (
+                errors.ProtocolViolation("x", protocol="HTTP"),
+                "ProtocolViolation",
+                {"protocol": "HTTP"},
+            ),
+            (errors.ConnectionFailed("pacs:104", "no"), "ConnectionFailed", {}),
+        ):
+            failed = json.loads(
+                machine.summary_json(Outcome(Target("pacs"), "A", "B", error=error))
+            )
+            self.assertEqual(set(failed), set(whole))
+            said = {"kind": kind, "stage": error.stage, "text": str(error), **facts}
+            self.assertEqual(failed["error"], said)
 
     def nagios(self, outcome: Outcome, *thresholds: Any) -> tuple[int, str]:
         state, line = machine.nagios(outcome, *(thresholds or (None, None)))

@@ -1,17 +1,19 @@
-"""The exchange of one association: recorded, as a ladder, kept in a file and read from one."""
+"""The exchange of one association: recorded, understood step by step, and as a ladder."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from twisted.internet.error import ConnectionDone
+
+from txdicom.cli.part import is_part, part_name, part_size
 from txdicom.cli.text import wrapped
-from txdicom.dimse.command import command_name
+from txdicom.dimse.command import CommandSet, command_name
 from txdicom.dimse.message import Assembler, Message
 from txdicom.dimse.status import status_words
-from txdicom.errors import ProtocolViolation
-from txdicom.events import EVT_DATA_RECV, EVT_DATA_SENT
+from txdicom.errors import AssociationError, AssociationTimeout, ProtocolViolation
+from txdicom.events import EVT_CONN_CLOSE, EVT_CONN_OPEN, EVT_DATA_RECV, EVT_DATA_SENT
 from txdicom.titles import significant
 from txdicom.upperlayer import reasons
 from txdicom.upperlayer.foreign import spoken_protocol
@@ -27,24 +29,32 @@ from txdicom.upperlayer.pdu import (
 )
 from txdicom.words import message_in_words, pdu_in_words, printable
 
+_ABORT = bytes([Abort.PDU_TYPE])
+
 #: What is kept of an exchange: this many PDUs, and bytes, from its beginning.
 MOST_PDUS = 1_000
 MOST_BYTES = 4 << 20
 
-#: The longest file that is read, in bytes.
-MOST_READ = 32 << 20
+#: What else can happen than that bytes are sent: one side ended the connection, in one of three
+#: ways (``LOST`` says no more than that it is gone), or waited no longer.
+CLOSED, LOST, RESET = "closed", "lost", "reset"
+TIMEOUT = "timeout"
+HAPPENINGS = (CLOSED, LOST, RESET, TIMEOUT)
 
 
 class Line(NamedTuple):
     """One PDU of an exchange, or what stands in the place of one.
 
-    :ivar by_requestor: who sent it
+    :ivar by_requestor: who sent it, or whose doing it is
     :ivar ms: when, in milliseconds from the first one, or None if that is not known
+    :ivar data: fewer bytes than the PDU announces are those that came of it
+    :ivar happening: one of ``HAPPENINGS``, without data; empty for a PDU
     """
 
     by_requestor: bool
     ms: float | None
     data: bytes
+    happening: str = ""
 
 
 class Exchange:
@@ -62,35 +72,96 @@ class Exchange:
         self._seconds = seconds
         self._began: float | None = None
         self._bytes = 0
+        self._protocol: Any = None
+        self._ended = False
 
     @property
     def handlers(self) -> tuple[Any, ...]:
         """The event handlers that record."""
-        return ((EVT_DATA_SENT, self._add, [True]), (EVT_DATA_RECV, self._add, [False]))
+        return (
+            (EVT_DATA_SENT, self._add, [True]),
+            (EVT_DATA_RECV, self._add, [False]),
+            (EVT_CONN_OPEN, self._opened),
+            (EVT_CONN_CLOSE, self._closed),
+        )
+
+    def end(self, error: AssociationError | None = None) -> None:
+        """There is nothing more; the connection may still be there.
+
+        :param error: what the exchange failed with
+        """
+        self._add_unfinished()
+        if self._protocol is not None and self._protocol.in_handshake:
+            self.lines.clear()  # what was to be sent waited for the end of the handshake
+        if isinstance(error, AssociationTimeout):
+            self._add_timeout()
 
     def _add(self, event: Any, by_requestor: bool) -> None:
-        now = self._seconds()
-        if self._began is None:
-            self._began = now
         self._bytes += len(event.data)
         if len(self.lines) >= MOST_PDUS or self._bytes > MOST_BYTES:
             self.left_out += 1
         else:
-            self.lines.append(Line(by_requestor, (now - self._began) * 1000, event.data))
+            self.lines.append(Line(by_requestor, self._ms(), event.data))
+
+    def _ms(self) -> float:
+        now = self._seconds()
+        if self._began is None:
+            self._began = now
+        return (now - self._began) * 1000
+
+    def _opened(self, event: Any) -> None:
+        self._protocol = event.assoc.protocol
+
+    def _closed(self, event: Any) -> None:
+        self._add_unfinished()
+        protocol = event.assoc.protocol
+        by_requestor = protocol.upper_layer.closing
+        how = CLOSED if by_requestor or protocol.lost.check(ConnectionDone) else LOST
+        # After this side's own A-ABORT a connection that is lost was dropped by this side, too.
+        aborted = any(line.by_requestor and line.data[:1] == _ABORT for line in self.lines[-2:])
+        if not self.left_out and not (aborted and how == LOST):
+            self.lines.append(Line(by_requestor, self._ms(), b"", how))
+
+    def _add_unfinished(self) -> None:
+        """What came of a PDU that did not become whole, at the time at which it came."""
+        if self._ended or self._protocol is None:
+            return
+        self._ended = True
+        data = self._protocol.upper_layer.unfinished
+        if data and not self.left_out:
+            when = max(0.0, self._ms() - self._protocol.silent_for * 1000)
+            self.lines.append(Line(False, when, data))
+            self.lines.sort(key=lambda line: line.ms or 0.0)
+
+    def _add_timeout(self) -> None:
+        """Say before this side's A-ABORT, which is the last that it sent, why it was sent."""
+        for place in range(len(self.lines) - 1, -1, -1):
+            line = self.lines[place]
+            if line.by_requestor and line.data:
+                if line.data[:1] == _ABORT:
+                    self.lines.insert(place, Line(True, line.ms, b"", TIMEOUT))
+                return
 
 
 class Step(NamedTuple):
     """A line, understood.
 
-    :ivar pdu: None if it is none
+    :ivar pdu: None if it is none, or not whole
     :ivar message: the message that it completes, or None
+    :ivar begun: the command set of a message whose data set is not yet whole, or None
     :ivar problem: why it is no PDU, or no message
     """
 
     line: Line
-    pdu: PDU | None
-    message: Message | None
-    problem: ProtocolViolation | None
+    pdu: PDU | None = None
+    message: Message | None = None
+    begun: CommandSet | None = None
+    problem: ProtocolViolation | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is only the beginning of a PDU."""
+        return is_part(self.line.data)
 
 
 def steps(lines: Iterable[Line]) -> Iterator[Step]:
@@ -99,16 +170,23 @@ def steps(lines: Iterable[Line]) -> Iterator[Step]:
         side: Assembler(16_384, 1_024, lambda _, __: MOST_BYTES) for side in (True, False)
     }
     for line in lines:
-        pdu = message = problem = None
-        try:
-            pdu = decode(line.data)
-            if isinstance(pdu, PDataTF):
-                for value in pdu.values:
-                    message = assemblers[line.by_requestor].feed(value) or message
-        except ProtocolViolation as violation:
-            problem = violation
-            problem.protocol = problem.protocol or spoken_protocol(line.data[:64])
-        yield Step(line, pdu, message, problem)
+        if line.happening or is_part(line.data):
+            yield Step(line)
+        else:
+            yield _understood(line, assemblers[line.by_requestor])
+
+
+def _understood(line: Line, assembler: Assembler) -> Step:
+    pdu = message = None
+    try:
+        pdu = decode(line.data)
+        if isinstance(pdu, PDataTF):
+            for value in pdu.values:
+                message = assembler.feed(value) or message
+    except ProtocolViolation as violation:
+        violation.protocol = violation.protocol or spoken_protocol(line.data[:64])
+        return Step(line, pdu, message, problem=violation)
+    return Step(line, pdu, message, assembler.begun)
 
 
 # The ladder
@@ -135,7 +213,14 @@ def ladder(lines: Iterable[Line], left_out: int = 0, width: int | None = None) -
         yield f"{'':>10}  and {left_out} further PDUs, not kept"
 
 
+_NAMES = {CLOSED: "closed", LOST: "lost", RESET: "reset", TIMEOUT: "time-out"}
+
+
 def _name(step: Step) -> str:
+    if step.line.happening:
+        return _NAMES[step.line.happening]
+    if step.is_part:
+        return part_name(step.line.data)
     if step.message is not None:
         return command_name(step.message.command.get("CommandField"))[:18]
     return step.pdu.NAME if step.pdu is not None else "no PDU"
@@ -144,6 +229,10 @@ def _name(step: Step) -> str:
 def _detail(step: Step) -> str:
     """What is worth saying beside an arrow; no secrets are in it."""
     pdu = step.pdu
+    if step.line.happening:
+        return "waited no longer" if step.line.happening == TIMEOUT else "the connection"
+    if step.is_part:
+        return part_size(step.line.data)
     if step.problem is not None:
         protocol = step.problem.protocol
         return f"{len(step.line.data)} bytes of {protocol}" if protocol else str(step.problem)[:60]
@@ -185,59 +274,7 @@ def in_words(lines: Iterable[Line]) -> Iterator[str]:
             yield from message_in_words(step.message, incoming)
         elif step.pdu is not None and not isinstance(step.pdu, PDataTF):
             yield from pdu_in_words(step.pdu, incoming)
+        elif step.is_part:
+            yield f"{part_name(step.line.data)}: {part_size(step.line.data)}"
         elif step.problem is not None:
             yield f"no PDU: {printable(str(step.problem), 200)}"
-
-
-# The file
-
-
-def create(path: str) -> int:
-    """Create the file that an exchange is kept in, for its owner only. Returns its descriptor."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.fchmod(descriptor, 0o600)  # it may have been there, with other rights
-    return descriptor
-
-
-def save(descriptor: int, exchange: Exchange, target: str) -> None:
-    """Write an exchange, and close the file."""
-    with open(descriptor, "w", encoding="ascii", errors="backslashreplace") as file:
-        file.write(f"# An exchange with {target}; > sent, < received, milliseconds, bytes\n")
-        for line in exchange.lines:
-            file.write(f"{'>' if line.by_requestor else '<'} {line.ms:.3f} {line.data.hex()}\n")
-        if exchange.left_out:
-            file.write(f"# {exchange.left_out} further PDUs were not kept\n")
-
-
-def read(path: str) -> list[Line]:
-    """Read a file that :func:`save` wrote; the milliseconds may be missing.
-
-    :raise OSError: it cannot be read
-    :raise ValueError: it is none
-    """
-    with open(path, "rb") as file:
-        content = file.read(MOST_READ + 1)
-    if len(content) > MOST_READ:
-        raise ValueError(f"the file is longer than {MOST_READ >> 20} MiB")
-    lines = []
-    for number, row in enumerate(content.splitlines(), 1):
-        if row.strip() and not row.startswith(b"#"):
-            lines.append(_parsed(number, row))
-    if not lines:
-        raise ValueError("there is no exchange in the file")
-    return lines
-
-
-def _parsed(number: int, row: bytes) -> Line:
-    try:
-        direction, *ms, data = row.decode("ascii").split()
-        if direction not in (">", "<") or len(ms) > 1:
-            raise ValueError
-        when = float(ms[0]) if ms else None
-        if when is not None and not 0 <= when < 1e12:
-            raise ValueError
-        return Line(direction == ">", when, bytes.fromhex(data))
-    except ValueError:
-        raise ValueError(
-            f"line {number} is not of an exchange: '>' or '<', milliseconds, bytes as hexadecimal"
-        ) from None

@@ -9,6 +9,15 @@ from txdicom.cli import exit_codes
 from txdicom.cli.outcome import STAGES, Echo, Outcome
 from txdicom.cli.text import median, milliseconds, percentile, rounded_milliseconds
 from txdicom.dimse.status import status_words
+from txdicom.errors import (
+    AssociationAborted,
+    AssociationError,
+    AssociationRejected,
+    AssociationReleased,
+    AssociationTimeout,
+    NoAcceptedContext,
+    ProtocolViolation,
+)
 from txdicom.words import printable
 
 OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
@@ -67,14 +76,25 @@ def summary_json(outcome: Outcome) -> str:
     )
 
 
-def _error(error: Any) -> dict[str, Any]:
+# What is told of each kind of failure; a reason in words is in ``text``.
+_FACTS = {
+    AssociationRejected: ("result", "source", "reason"),
+    AssociationAborted: ("by", "source", "reason"),
+    AssociationReleased: ("by",),
+    AssociationTimeout: ("timer", "seconds"),
+    NoAcceptedContext: ("results",),
+    ProtocolViolation: ("protocol",),
+}
+
+
+def _error(error: AssociationError) -> dict[str, Any]:
     """A failure with its facts."""
-    facts = ("result", "source", "reason", "by", "timer", "seconds", "protocol")
+    facts = next((names for kind, names in _FACTS.items() if isinstance(error, kind)), ())
     return {
         "kind": type(error).__name__,
         "stage": error.stage,
         "text": str(error),
-        **{fact: getattr(error, fact) for fact in facts if hasattr(error, fact)},
+        **{name: getattr(error, name) for name in facts},
     }
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from twisted.internet.task import LoopingCall
 
 from txdicom.cli import fleet_report, terminal
-from txdicom.cli.arguments import DEFAULT_CONCURRENCY
 from txdicom.cli.fleet import MOST, Fleet, Result, affordable, descriptors, prepare, sockets_each
+from txdicom.cli.options import DEFAULT_CONCURRENCY
 from txdicom.cli.outcome import Outcome
 from txdicom.cli.progress import PERIOD, Progress, progress
 from txdicom.cli.running import run
