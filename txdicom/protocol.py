@@ -108,6 +108,7 @@ class UpperLayerProtocol(Protocol):
         self._next_turn: IDelayedCall | None = None
         self._artim_starts = 0
         self._pdus_seen = 0
+        self._heard_at = 0.0
 
     # What the user asks for
 
@@ -150,6 +151,11 @@ class UpperLayerProtocol(Protocol):
         """Whether the TLS handshake is still to be completed."""
         return self.tls and self.handshaken_at is None
 
+    @property
+    def silent_for(self) -> float:
+        """Seconds since anything was received; counted while a trace is kept."""
+        return max(0.0, self._clock.seconds() - self._heard_at)
+
     def why_lost(self) -> AssociationError:
         """The failure that the loss of the connection is, when nothing else explains it."""
         reason = self.lost
@@ -188,6 +194,8 @@ class UpperLayerProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.upper_layer.receive_data(data)
+        if self.upper_layer.trace is not None:
+            self._heard_at = self._clock.seconds()
         if "network" in self.timers.running:
             self.watch_network()
         self._pull()

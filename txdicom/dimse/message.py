@@ -113,6 +113,11 @@ class Assembler:
         """Whether a message has begun and is not yet whole."""
         return self._context_id is not None
 
+    @property
+    def begun(self) -> CommandSet | None:
+        """The command set of a message whose data set is not yet whole."""
+        return self._command
+
     def _begin_command(self) -> None:
         self._context_id: int | None = None
         self._command: CommandSet | None = None

@@ -73,6 +73,11 @@ class Framing:
         with memoryview(received) as view:
             return bytes(view[at:end])
 
+    @property
+    def unfinished(self) -> bytes:
+        """What was received and is not yet handled: the beginning of a PDU, once all whole are."""
+        return bytes(self._received[self._at :])
+
     def end(self) -> None:
         """Forget what was received, and hear no more."""
         self._deaf = True

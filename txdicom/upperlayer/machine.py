@@ -178,6 +178,11 @@ class UpperLayer:
         """Whether a PDU has begun to arrive and is not yet handled."""
         return len(self._framing) > 0
 
+    @property
+    def unfinished(self) -> bytes:
+        """What has come of a PDU that is not yet whole."""
+        return self._framing.unfinished
+
     # The user's side
 
     def next_event(self, most: int = _MANY) -> PDU | None:
