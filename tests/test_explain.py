@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txdicom import errors
 from txdicom.cli import further
 from txdicom.cli.certificate import CertificateProblem
+from txdicom.cli.conditions import GivenUp, RecordingEnds
 from txdicom.cli.explain import (
     CASES,
     WIDTH,
@@ -21,11 +22,16 @@ from txdicom.cli.explain import (
     explanation_lines,
     which_title,
 )
-from txdicom.cli.outcome import Echo, Outcome
+from txdicom.cli.outcome import Echo, Outcome, Response
 from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
 
 ECHO = "1.2.840.10008.1.1"
+FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+IMPLICIT, JPEG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.4.50"
+
+#: The beginning of an A-ASSOCIATE-AC.
+PART = bytes.fromhex("0200000000b800010000")
 
 
 def failed(
@@ -43,8 +49,20 @@ def unconnected(cause: BaseException) -> Outcome:
     return failed(error)
 
 
-def timed_out(stage: str) -> Outcome:
-    return failed(errors.AssociationTimeout("timeout", 3, "answer"), stage)
+def timed_out(stage: str, **facts: Any) -> Outcome:
+    return failed(errors.AssociationTimeout("timeout", 3, "answer"), stage, **facts)
+
+
+def responded(*statuses: int) -> Outcome:
+    """An exchange of another service, with responses of these statuses."""
+    return failed(
+        None,
+        recorded=True,
+        responses=[
+            Response(f"C-STORE-RQ message {number}", status, "ignored")
+            for number, status in enumerate(statuses, 1)
+        ],
+    )
 
 
 def tls(reason: str, code: int | None = None) -> Outcome:
@@ -55,8 +73,8 @@ def tls(reason: str, code: int | None = None) -> Outcome:
     return outcome
 
 
-def speaks(protocol: str) -> Outcome:
-    return failed(errors.ProtocolViolation("unknown PDU type", 1, b"", protocol))
+def speaks(protocol: str, stage: str = "associate") -> Outcome:
+    return failed(errors.ProtocolViolation("unknown PDU type", 1, b"", protocol), stage)
 
 
 def lost(stage: str, **facts: Any) -> Outcome:
@@ -125,8 +143,32 @@ SEEN = (
         "verification-not-supported",
         "association itself is fine",
     ),
-    (failed(errors.NoAcceptedContext(None, [(ECHO, 4)])), "transfer-syntaxes", "Implicit VR"),
+    (
+        failed(errors.NoAcceptedContext(None, [(ECHO, 3), (FIND, 4)])),
+        "verification-not-supported",
+        "Have Verification",
+    ),
+    (
+        failed(errors.NoAcceptedContext(None, [(ECHO, 4)]), proposed=[(ECHO, [JPEG, IMPLICIT])]),
+        "transfer-syntaxes",
+        "was among them",
+    ),
+    (
+        failed(errors.NoAcceptedContext(None, [(ECHO, 4)]), proposed=[(ECHO, [JPEG])]),
+        "only-other-transfer-syntaxes",
+        "was not among them",
+    ),
     (failed(errors.NoAcceptedContext(None, [(ECHO, 2)])), "no-context", "is fine"),
+    (failed(errors.NoAcceptedContext(None, [(FIND, 3)])), "no-context", f"{FIND}: abstract-syntax"),
+    (failed(errors.NoAcceptedContext(None, [(FIND, 4)])), "no-context", f"{FIND}: transfer-syntax"),
+    (lost("associate", unfinished=PART), "closed-in-answer", "its first 10 of 190 bytes"),
+    (lost("associate", unfinished=PART[:3]), "closed-in-answer", "its first 3 bytes came"),
+    (lost("echo", unfinished=PART), "closed-in-answer", "began to answer"),
+    (lost("associate", unfinished=PART, identity_proposed=True), "closed-in-answer", "whole"),
+    (timed_out("associate", unfinished=PART), "timeout-in-answer", "did not come in time"),
+    (timed_out("echo", unfinished=PART), "timeout-in-answer", "(A-ASSOCIATE-AC)"),
+    (lost("associate", unfinished=b"+OK"), "no-pdu", "are no PDU: +OK"),
+    (timed_out("associate", unfinished=b"\x1b[2J"), "no-pdu", "no PDU: \\x1b[2J"),
     (aborted("associate", identity_proposed=True), "identity", "--user"),
     (lost("associate", identity_proposed=True), "identity", "did not say"),
     (aborted("associate", window_proposed=True), "window", "asynchronous"),
@@ -139,7 +181,13 @@ SEEN = (
     (lost("associate"), "closed", "--tls"),
     (lost("associate", tls_wanted=True), "closed", "certificate"),
     (aborted("associate"), "aborted", "ME calls YOU"),
-    (timed_out("associate"), "associate-timeout", "no whole answer"),
+    (timed_out("associate"), "associate-timeout", "Try with --tls"),
+    (timed_out("associate", tls_wanted=True), "associate-timeout", "no whole answer"),
+    (aborted("exchange", nothing_awaited=True), "aborted-idle", "nothing that was asked"),
+    (timed_out("exchange", after="the C-STORE-RQ message 1"), "request-timeout", "C-STORE-RQ"),
+    (speaks("HTTP", "echo"), "changes-protocol", "bytes of HTTP came where a PDU was due"),
+    (failed(GivenUp("the requestor aborted"), "echo"), "given-up", "time-out of its own"),
+    (failed(RecordingEnds("nothing more is there"), "echo"), "recording-ends", "nothing more"),
     (other_message_id(), "other-message-id", "another message"),
     (lost("echo"), "echo-lost", "without a word"),
     (aborted("echo"), "echo-aborted", "instead of answering"),
@@ -150,6 +198,16 @@ SEEN = (
     (answered(0x0122), "status-not-supported", "SOP class not supported"),
     (answered(0x0124), "status-not-authorized", "does not allow ME"),
     (answered(0x0110), "status", "Processing failure"),
+    (responded(0xA700), "response-failure", "C-STORE-RQ message 1 was answered 0xA700 - Failure"),
+    (responded(0xB000, 0xA700, 0x1234), "response-failure", "0x1234 - Unknown"),
+    (responded(0xB000, 0x1234), "response-unknown", "does not say"),
+    (responded(0xFE00), "response-cancel", "cancelled"),
+    (responded(0xB000), "response-warning", "0xB000 - Warning (ignored)"),
+    (
+        answered(0, responses=[Response("N-SET-RQ message 2", 0x106, None)]),
+        "response-failure",
+        "SET",
+    ),
     (answered(0, release_error=errors.AssociationTimeout("t", 1, "x")), "release", "verified"),
 )
 

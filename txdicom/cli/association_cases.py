@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from txdicom.cli.conditions import (
     ASK,
+    REPORT,
     Case,
+    GivenUp,
+    RecordingEnds,
     all_of,
+    answered,
     any_of,
     associating,
+    changes_protocol,
     ended,
     failed_with,
     in_plain_tcp,
     lost,
+    lost_at_echo,
+    nothing_awaited,
     other_message_id,
+    part_came,
     refused_for,
     rejected,
     release_failed,
+    scrap_came,
     status,
     with_identity,
+    with_implicit,
     with_window,
 )
+from txdicom.dimse.status import STATUS_CANCEL, STATUS_FAILURE, STATUS_UNKNOWN, STATUS_WARNING
 from txdicom.errors import (
     AssociationError,
     AssociationRejected,
@@ -45,9 +56,9 @@ ASSOCIATION_CASES = (
     Case(
         "calling-title",
         rejected(reasons.BY_USER, 3),
-        "The peer does not know the title {calling}, or not from this computer's address.",
+        "The peer does not know the title {calling}, or not from {here}'s address.",
         (
-            "Have {calling}, with the address of this computer, added to the peer's list of nodes.",
+            "Have {calling}, with the address of {here}, added to the peer's list of nodes.",
             "Say a title that it knows: -aet TITLE",
             "Let some be tried: --try-titles A,B,C",
         ),
@@ -89,10 +100,17 @@ ASSOCIATION_CASES = (
     ),
     Case(
         "transfer-syntaxes",
-        refused_for(reasons.TRANSFER_SYNTAXES_NOT_SUPPORTED),
+        all_of(refused_for(reasons.TRANSFER_SYNTAXES_NOT_SUPPORTED), with_implicit),
         "The association itself is fine, but none of the transfer syntaxes that were proposed is"
         " taken. Implicit VR Little Endian, which every node has to take, was among them.",
         (ASK,),
+    ),
+    Case(
+        "only-other-transfer-syntaxes",
+        refused_for(reasons.TRANSFER_SYNTAXES_NOT_SUPPORTED),
+        "The association itself is fine, but none of the transfer syntaxes that were proposed is"
+        " taken. Implicit VR Little Endian, which every node has to take, was not among them.",
+        ("Have it proposed, too: 1.2.840.10008.1.2",),
     ),
     Case(
         "no-context",
@@ -100,6 +118,28 @@ ASSOCIATION_CASES = (
         "The association itself is fine: host, port and titles are right. But nothing can be sent"
         " on it.",
         (ASK,),
+    ),
+    # a part of an answer, at any stage
+    Case(
+        "closed-in-answer",
+        all_of(lost, part_came),
+        "The peer began to answer, and the connection was closed before that was whole: usually"
+        " the program there crashed, or something between the two closed it.",
+        ("Try again.", ASK),
+    ),
+    Case(
+        "timeout-in-answer",
+        all_of(failed_with(AssociationTimeout), part_came),
+        "The peer began to answer, and the rest did not come in time: usually it hangs or is"
+        " overloaded, or something between the two holds its packets back.",
+        ("Try again with more time: --timeout 60", ASK),
+    ),
+    Case(
+        "no-pdu",
+        all_of(scrap_came, any_of(lost, failed_with(AssociationTimeout))),
+        "What the peer sent is the beginning of no PDU: usually another service than DICOM listens"
+        " on that port.",
+        ("Check the port: {port}. Does something else listen there?", ASK),
     ),
     # associate: no proper answer
     Case(
@@ -118,7 +158,8 @@ ASSOCIATION_CASES = (
     ),
     Case(
         "window",
-        all_of(any_of(associating, lost), with_window),  # some accept it, and close at the echo
+        # Some accept it, and close at the echo.
+        all_of(any_of(associating, lost_at_echo), with_window),
         "An asynchronous operations window was proposed, and some peers end the connection because"
         " of one; that this is why, the peer did not say.",
         ("Try without --window.",),
@@ -127,9 +168,9 @@ ASSOCIATION_CASES = (
         "closed",
         all_of(lost, associating, in_plain_tcp),
         "The peer took the connection and closed it without an answer. Usually it does not know"
-        " this computer's address or one of the titles, expects TLS, or is no DICOM server.",
+        " {here}'s address or one of the titles, expects TLS, or is no DICOM server.",
         (
-            "Check that the peer knows {calling} and this computer's address.",
+            "Check that the peer knows {calling} and {here}'s address.",
             "Try with --tls.",
             ASK,
         ),
@@ -137,9 +178,9 @@ ASSOCIATION_CASES = (
     Case(
         "closed",
         all_of(lost, associating),
-        "The peer closed the connection without an answer. Usually it does not know this computer's"
+        "The peer closed the connection without an answer. Usually it does not know {here}'s"
         " address or one of the titles, wants a certificate, or is no DICOM server.",
-        ("Check that the peer knows {calling} and this computer's address.", ASK),
+        ("Check that the peer knows {calling} and {here}'s address.", ASK),
     ),
     Case(
         "aborted",
@@ -149,21 +190,47 @@ ASSOCIATION_CASES = (
     ),
     Case(
         "associate-timeout",
-        failed_with(AssociationTimeout, "associate"),
+        all_of(failed_with(AssociationTimeout, "associate"), in_plain_tcp),
         "The connection is there, but no whole answer to the association request. Usually the peer"
         " hangs or is overloaded, expects TLS, or is no DICOM server.",
+        (
+            "Try again with more time: --timeout 60",
+            "Try with --tls.",
+            "Check the port: {port}. Does something else listen there?",
+            ASK,
+        ),
+    ),
+    Case(
+        "associate-timeout",
+        failed_with(AssociationTimeout, "associate"),
+        "The connection is there, but no whole answer to the association request. Usually the peer"
+        " hangs or is overloaded, or is no DICOM server.",
         (
             "Try again with more time: --timeout 60",
             "Check the port: {port}. Does something else listen there?",
             ASK,
         ),
     ),
+    # in exchanges of other programs, where no echo is awaited
+    Case(
+        "aborted-idle",
+        all_of(ended, nothing_awaited),
+        "The peer ended the association, though nothing that was asked of it was left unanswered.",
+        (ASK,),
+    ),
+    Case(
+        "request-timeout",
+        failed_with(AssociationTimeout, "exchange"),
+        "The association was accepted, but no whole answer to the request came: usually the peer"
+        " hangs, or is overloaded.",
+        (ASK,),
+    ),
     # echo
     Case(
         "other-message-id",
         other_message_id,
         "The peer answered another message than the one that was sent: a fault of its software.",
-        ("Report it to the maker of the peer's software, with the exchange: --save FILE",),
+        (REPORT,),
     ),
     Case(
         "echo-lost",
@@ -182,7 +249,7 @@ ASSOCIATION_CASES = (
         "echo-released",
         failed_with(AssociationReleased),
         "The peer released the association before it answered, which is not for it to do.",
-        ("Report it to the maker of the peer's software, with the exchange: --save FILE",),
+        (REPORT,),
     ),
     Case(
         "echo-timeout",
@@ -192,11 +259,32 @@ ASSOCIATION_CASES = (
         ("Try again with more time: --timeout 60", ASK),
     ),
     Case(
+        "changes-protocol",
+        changes_protocol,
+        "The peer accepted an association, and then sent what is no DICOM: a fault of its software,"
+        " or something between the two answered in its place.",
+        (REPORT,),
+    ),
+    Case(
         "violation",
         failed_with(ProtocolViolation),
         "The peer sent what the DICOM standard does not allow here: a fault of its software, or it"
         " speaks something else.",
-        ("Report it to the maker of the peer's software, with the exchange: --save FILE",),
+        (REPORT,),
+    ),
+    # in exchanges that were kept
+    Case(
+        "given-up",
+        failed_with(GivenUp),
+        "The requestor ended it: because of a time-out of its own, because it was stopped, or for"
+        " something else that is not to be seen here.",
+        ("Have the log of the requestor looked at for this moment.", ASK),
+    ),
+    Case(
+        "recording-ends",
+        failed_with(RecordingEnds),
+        "Either nothing more came, or the recording was ended here.",
+        ("Record it to its end.", ASK),
     ),
     Case(
         "failed", failed_with(AssociationError), "The verification failed, as said above.", (ASK,)
@@ -218,6 +306,32 @@ ASSOCIATION_CASES = (
         "status",
         status(),
         "The peer speaks DICOM, and itself says that something is wrong with it.",
+        (ASK,),
+    ),
+    Case(
+        "response-failure",
+        answered(STATUS_FAILURE),
+        "The two speak DICOM; the one that answered says that it did not do what it was asked for.",
+        (ASK,),
+    ),
+    Case(
+        "response-unknown",
+        answered(STATUS_UNKNOWN),
+        "The two speak DICOM. What the status means, the standard does not say for all services;"
+        " the documentation of the software that gave it may.",
+        (ASK,),
+    ),
+    Case(
+        "response-cancel",
+        answered(STATUS_CANCEL),
+        "The two speak DICOM; an operation was cancelled before its end.",
+        (ASK,),
+    ),
+    Case(
+        "response-warning",
+        answered(STATUS_WARNING),
+        "The two speak DICOM. What was asked for was done, and something about it was not as it"
+        " should be.",
         (ASK,),
     ),
     Case(

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from txdicom.cli.outcome import Outcome
+from txdicom.cli.part import is_part
 from txdicom.dimse.command import C_ECHO_RQ, RESPONSE
+from txdicom.dimse.status import code_to_category
 from txdicom.errors import (
     AssociationAborted,
     AssociationError,
@@ -16,6 +18,16 @@ from txdicom.errors import (
     ProtocolViolation,
     TLSFailed,
 )
+from txdicom.uids import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
+
+
+class GivenUp(AssociationError):
+    """In an exchange that was kept: the requestor ended it, for a reason that is not to be seen."""
+
+
+class RecordingEnds(AssociationError):
+    """In an exchange that was kept: there is nothing more."""
+
 
 Applies = Callable[[Outcome], bool]
 
@@ -33,6 +45,9 @@ class Case(NamedTuple):
     means: str
     tries: tuple[str, ...]
 
+
+#: The advice where the software is at fault.
+REPORT = "Report it to the maker of the peer's software, with the exchange: {exchange}"
 
 #: The advice where none is better.
 ASK = "Ask the peer's administrator, and have its log looked at for this moment."
@@ -90,17 +105,46 @@ def rejected(source: int, reason: int) -> Applies:
 def speaks(protocol: str) -> Applies:
     return lambda outcome: (
         isinstance(outcome.error, ProtocolViolation)
-        and (outcome.error.protocol or "").startswith(protocol)
+        and outcome.error.stage == "associate"  # after that it has spoken DICOM
+        and outcome.error.protocol is not None
+        and outcome.error.protocol.startswith(protocol)
     )
+
+
+def changes_protocol(outcome: Outcome) -> bool:
+    """What came is of another protocol."""
+    return isinstance(outcome.error, ProtocolViolation) and outcome.error.protocol is not None
 
 
 def refused_for(result: int) -> Applies:
-    """No context was accepted, and each was refused with this result."""
-    return lambda outcome: (
-        isinstance(outcome.error, NoAcceptedContext)
-        and bool(outcome.error.results)
-        and all(given == result for _, given in outcome.error.results)
+    """No context was accepted, and each for Verification was refused with this result."""
+
+    def applies(outcome: Outcome) -> bool:
+        error = outcome.error
+        if not isinstance(error, NoAcceptedContext):
+            return False
+        results = {given for syntax, given in error.results if syntax == VERIFICATION}
+        return results == {result}
+
+    return applies
+
+
+def with_implicit(outcome: Outcome) -> bool:
+    """Verification was proposed in the transfer syntax that every node has to take."""
+    return any(
+        abstract == VERIFICATION and IMPLICIT_VR_LITTLE_ENDIAN in transfer
+        for abstract, transfer in outcome.proposed
     )
+
+
+def part_came(outcome: Outcome) -> bool:
+    """What came last is the beginning of a PDU."""
+    return outcome.error is not None and is_part(outcome.unfinished)
+
+
+def scrap_came(outcome: Outcome) -> bool:
+    """What came is too little to be told, but no beginning of a PDU."""
+    return outcome.error is not None and bool(outcome.unfinished) and not part_came(outcome)
 
 
 def other_message_id(outcome: Outcome) -> bool:
@@ -125,6 +169,14 @@ def status(*statuses: int) -> Applies:
     )
 
 
+def answered(*categories: str) -> Applies:
+    """A response of another service is of one of these categories."""
+    return lambda outcome: (
+        outcome.error is None
+        and any(code_to_category(given.status) in categories for given in outcome.responses)
+    )
+
+
 def with_identity(outcome: Outcome) -> bool:
     """A user identity was proposed."""
     return outcome.identity_proposed
@@ -145,6 +197,12 @@ def release_failed(outcome: Outcome) -> bool:
     return outcome.error is None and outcome.release_error is not None
 
 
+def nothing_awaited(outcome: Outcome) -> bool:
+    """All that was asked for had been answered when it failed."""
+    return outcome.nothing_awaited
+
+
 lost = failed_with(AssociationAborted, by="connection")
 ended = failed_with(AssociationAborted)
 associating = failed_with(AssociationAborted, "associate")
+lost_at_echo = failed_with(AssociationAborted, "echo", by="connection")

@@ -71,7 +71,7 @@ CONNECTION_CASES = (
         " Usually a firewall drops the packets, the node is off, or the address is another's.",
         (
             "Check that the node is on, and that the address is its own: {addresses}",
-            "Have port {port} allowed from this computer to the node in the firewalls between.",
+            "Have port {port} allowed from {here} to the node in the firewalls between.",
         ),
     ),
     Case(
@@ -211,7 +211,7 @@ CONNECTION_CASES = (
     ),
     Case(
         "speaks-other",
-        lambda outcome: bool(getattr(outcome.error, "protocol", None)),
+        speaks(""),
         "Another service answers on this port.",
         ("Look for the DICOM port in the peer's configuration: 104, 11112 and 4242 are usual.",),
     ),

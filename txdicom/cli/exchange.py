@@ -29,8 +29,6 @@ from txdicom.upperlayer.pdu import (
 )
 from txdicom.words import message_in_words, pdu_in_words, printable
 
-_ABORT = bytes([Abort.PDU_TYPE])
-
 #: What is kept of an exchange: this many PDUs, and bytes, from its beginning.
 MOST_PDUS = 1_000
 MOST_BYTES = 4 << 20
@@ -113,14 +111,15 @@ class Exchange:
         self._protocol = event.assoc.protocol
 
     def _closed(self, event: Any) -> None:
+        """The connection is gone: of interest where it is not this side that closed it."""
         self._add_unfinished()
         protocol = event.assoc.protocol
-        by_requestor = protocol.upper_layer.closing
-        how = CLOSED if by_requestor or protocol.lost.check(ConnectionDone) else LOST
+        if protocol.upper_layer.closing or self.left_out:
+            return
+        closed = protocol.lost.check(ConnectionDone)
         # After this side's own A-ABORT a connection that is lost was dropped by this side, too.
-        aborted = any(line.by_requestor and line.data[:1] == _ABORT for line in self.lines[-2:])
-        if not self.left_out and not (aborted and how == LOST):
-            self.lines.append(Line(by_requestor, self._ms(), b"", how))
+        if closed or not any(line.by_requestor and _is_abort(line) for line in self.lines):
+            self.lines.append(Line(False, self._ms(), b"", CLOSED if closed else LOST))
 
     def _add_unfinished(self) -> None:
         """What came of a PDU that did not become whole, at the time at which it came."""
@@ -137,10 +136,13 @@ class Exchange:
         """Say before this side's A-ABORT, which is the last that it sent, why it was sent."""
         for place in range(len(self.lines) - 1, -1, -1):
             line = self.lines[place]
-            if line.by_requestor and line.data:
-                if line.data[:1] == _ABORT:
-                    self.lines.insert(place, Line(True, line.ms, b"", TIMEOUT))
+            if line.by_requestor and _is_abort(line):
+                self.lines.insert(place, Line(True, line.ms, b"", TIMEOUT))
                 return
+
+
+def _is_abort(line: Line) -> bool:
+    return line.data[:1] == bytes([Abort.PDU_TYPE])
 
 
 class Step(NamedTuple):
@@ -213,12 +215,9 @@ def ladder(lines: Iterable[Line], left_out: int = 0, width: int | None = None) -
         yield f"{'':>10}  and {left_out} further PDUs, not kept"
 
 
-_NAMES = {CLOSED: "closed", LOST: "lost", RESET: "reset", TIMEOUT: "time-out"}
-
-
 def _name(step: Step) -> str:
     if step.line.happening:
-        return _NAMES[step.line.happening]
+        return step.line.happening
     if step.is_part:
         return part_name(step.line.data)
     if step.message is not None:

@@ -10,18 +10,28 @@ from typing import Any
 
 from txdicom.cli import exit_codes
 from txdicom.cli.association_cases import ASSOCIATION_CASES
+from txdicom.cli.conditions import part_came
 from txdicom.cli.connection_cases import CONNECTION_CASES
 from txdicom.cli.outcome import Outcome
+from txdicom.cli.part import part_name, part_size
 from txdicom.cli.text import milliseconds
 from txdicom.dimse.status import status_words
-from txdicom.errors import AssociationRejected
+from txdicom.errors import (
+    AssociationError,
+    AssociationRejected,
+    NoAcceptedContext,
+    ProtocolViolation,
+)
 from txdicom.titles import significant
 from txdicom.upperlayer import reasons
-from txdicom.words import printable
+from txdicom.words import printable, uid_name
 
 CASES = (*CONNECTION_CASES, *ASSOCIATION_CASES)
 
 WIDTH = 78
+
+# How many contexts and responses are told one by one.
+_MOST_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,8 @@ class Explanation:
 
 def explain(outcome: Outcome) -> Explanation | None:
     """What an outcome comes from, or None when there is nothing to explain."""
-    if outcome.exit_code == exit_codes.VERIFIED and outcome.release_error is None:
+    good = outcome.exit_code == exit_codes.VERIFIED and outcome.release_error is None
+    if good and not outcome.responses:
         return None
     names = _names(outcome)
     for case in CASES:
@@ -69,6 +80,8 @@ def _advice(outcome: Outcome, tries: tuple[str, ...], names: dict[str, str]) -> 
         option = "-aec" if is_called else "-aet"
         yield f"Say a title that is accepted: {option} {quote(significant(title))}"
         left_out = ("--try-titles", "TITLE")
+    if not outcome.target.host:  # nobody knows where
+        left_out += ("{host}", "{port}", "{addresses}")
     for advice in tries:
         if not any(word in advice for word in left_out):
             yield advice.format_map(names)
@@ -77,12 +90,17 @@ def _advice(outcome: Outcome, tries: tuple[str, ...], names: dict[str, str]) -> 
 def _stage(outcome: Outcome) -> str:
     if outcome.error is not None:
         return outcome.error.stage
-    return "release" if outcome.exit_code == exit_codes.VERIFIED else "echo"
+    if outcome.release_error is not None and outcome.exit_code == exit_codes.VERIFIED:
+        return "release"
+    return "echo" if outcome.echoes else "exchange"
 
 
 def _names(outcome: Outcome) -> dict[str, str]:
     """What is filled into the sentences of the table."""
+    recorded = outcome.recorded
     return {
+        "here": "the requestor" if recorded else "this computer",
+        "exchange": "this file" if recorded else "--save FILE",
         "host": printable(outcome.target.host),
         "port": str(outcome.target.port),
         "called": printable(outcome.called_ae_title),
@@ -111,11 +129,40 @@ def _happened(outcome: Outcome) -> Iterator[str]:
             said = f" ({printable(echo.error_comment)})" if echo.error_comment else ""
             yield f"Echo {echo.number} was answered {status_words(echo.status or 0)}{said}."
             break
+    yield from _responses(outcome)
     error = outcome.error or outcome.release_error
     if error is not None:
-        words = printable(str(error), 400).rstrip(".")
-        yield f"At the stage {error.stage}: {words}."
+        yield from _failure(outcome, error)
     yield from _certificate(outcome)
+
+
+def _responses(outcome: Outcome) -> Iterator[str]:
+    """The responses in other services that were not of success."""
+    shown = outcome.responses[:_MOST_SHOWN]
+    for response in shown:
+        said = f" ({printable(response.error_comment)})" if response.error_comment else ""
+        yield f"{response.to} was answered {status_words(response.status)}{said}."
+    left = len(outcome.responses) - len(shown)
+    if left:
+        yield f"Further responses of a status other than success: {left}."
+
+
+def _failure(outcome: Outcome, error: AssociationError) -> Iterator[str]:
+    """What it failed with, and what was seen of it."""
+    if isinstance(error, NoAcceptedContext) and outcome.recorded:
+        for abstract, transfer in outcome.proposed[:_MOST_SHOWN]:
+            yield f"Proposed: {uid_name(abstract)}, in {', '.join(map(uid_name, transfer[:4]))}."
+    if part_came(outcome):
+        data = outcome.unfinished
+        yield f"Of the peer's last PDU ({part_name(data)}) {part_size(data)} came."
+    elif outcome.unfinished:
+        seen = printable(str(outcome.unfinished[:64], "latin-1"))
+        yield f"The last {len(outcome.unfinished)} bytes of the peer's are no PDU: {seen}."
+    words = printable(str(error), 400).rstrip(".")
+    if isinstance(error, ProtocolViolation) and error.protocol and error.stage != "associate":
+        words = f"bytes of {error.protocol} came where a PDU was due ({error.message})"
+    where = f"After {outcome.after}" if outcome.after else f"At the stage {error.stage}"
+    yield f"{where}: {words}."
 
 
 def _certificate(outcome: Outcome) -> Iterator[str]:

@@ -99,7 +99,7 @@ def _echo(parsed: argparse.Namespace) -> int:
     outcome = _run(target, settings, _printer(parsed), _further(parsed), exchange)
     _warn_of_expiry(outcome, parsed.warn_expiry)
     if exchange is not None:
-        exchange.finish(target, parsed.debug)
+        exchange.finish(outcome, parsed.debug)
     if parsed.nagios:
         state, line = machine.nagios(outcome, parsed.warning, parsed.critical)
         print(line)

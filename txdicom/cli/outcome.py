@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from txdicom.cli import exit_codes
 from txdicom.cli.target import Target
@@ -41,6 +41,17 @@ class Echo:
         return self.status == SUCCESS
 
 
+class Response(NamedTuple):
+    """A response of another service whose status is not success.
+
+    :ivar to: what it answers, in words
+    """
+
+    to: str
+    status: int
+    error_comment: str | None
+
+
 @dataclass(slots=True)
 class Outcome:
     """What came of the verification of one target.
@@ -58,6 +69,13 @@ class Outcome:
     :ivar window_proposed: whether an asynchronous operations window was proposed
     :ivar certificate: the peer's certificate that was not taken, or None
     :ivar last_response: the command set that came last
+    :ivar proposed: each presentation context that was proposed where none was accepted: abstract
+        syntax and transfer syntaxes
+    :ivar unfinished: what came last of the peer's and was no whole PDU
+    :ivar recorded: whether it is not of this run, but was read from a file
+    :ivar after: what had been seen when it failed, where that was not a verification
+    :ivar nothing_awaited: whether all was answered when it failed, in what was read from a file
+    :ivar responses: what was answered in other services with a status other than success
     :ivar tried: what came of the other titles that were tried
     """
 
@@ -80,6 +98,12 @@ class Outcome:
     window_proposed: bool = False
     certificate: CertificateProblem | None = None
     last_response: Mapping[str, Any] | None = None
+    proposed: Sequence[tuple[str, Sequence[str]]] = ()
+    unfinished: bytes = b""
+    recorded: bool = False
+    after: str = ""
+    nothing_awaited: bool = False
+    responses: list[Response] = field(default_factory=list)
     tried: list[Outcome] = field(default_factory=list)
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from txdicom.cli import pcapng
-from txdicom.cli.exchange import Line
+from txdicom.cli.exchange import CLOSED, RESET, Line
 from txdicom.cli.segments import (
     ACK,
     FIN,
@@ -55,6 +55,8 @@ class _Stream:
         self.deaf = False
         self._taken = 0  # bytes of the stream so far
         self._waiting: list[tuple[int, bytes]] = []  # a heap, by the place in the stream
+        self.heard: tuple[int, float | None] = (0, None)  # its last bytes: after how many lines
+        self.ended = False
 
     def begin(self, sequence: int) -> None:
         """The number of its first byte; one that comes again changes nothing."""
@@ -102,7 +104,6 @@ class Connection:
     :ivar asked: whether the client's SYN was seen
     :ivar answered: whether the server sent anything, be it a segment without data
     :ivar refused: whether the server answered the SYN with a reset
-    :ivar closed: whether the server closed or reset it
     :ivar seconds: how long it was seen, or None if the capture does not say
     """
 
@@ -112,7 +113,7 @@ class Connection:
             self.client, self.server = self.server, self.client
         self.lines: list[Line] = []
         self.asked = bool(first.flags & SYN) and not first.flags & ACK
-        self.answered = self.refused = self.closed = False
+        self.answered = self.refused = False
         self.seconds = None if first.seconds is None else 0.0
         self._began = first.seconds
         self._first_number = first.sequence if self.asked else None
@@ -136,7 +137,6 @@ class Connection:
             if self.asked and not self.answered:
                 self.refused = bool(segment.flags & RST)
             self.answered = True
-            self.closed = self.closed or bool(segment.flags & (FIN | RST))
         if segment.flags & SYN:
             stream.begin(segment.sequence + 1)
         if segment.data and not stream.deaf:
@@ -146,8 +146,25 @@ class Connection:
                 if pdu[0] == _ASSOCIATE_RQ and not by_client and not self.lines:
                     self.client, self.server, by_client = self.server, self.client, True
                     self._streams = {True: stream, False: self._streams[True]}
-                ms = None if self.seconds is None else self.seconds * 1000
-                self.lines.append(Line(by_client, ms, pdu))
+                self.lines.append(Line(by_client, self._ms, pdu))
+            stream.heard = len(self.lines), self._ms
+        if segment.flags & (FIN | RST) and not stream.ended:
+            stream.ended = True
+            self.lines.append(
+                Line(by_client, self._ms, b"", RESET if segment.flags & RST else CLOSED)
+            )
+
+    def end(self) -> None:
+        """There is nothing more: what came of PDUs that are not whole is put where it came."""
+        for by_client in sorted(self._streams, key=lambda side: -self._streams[side].heard[0]):
+            stream = self._streams[by_client]
+            if stream.buffer:
+                place, ms = stream.heard
+                self.lines.insert(place, Line(by_client, ms, bytes(stream.buffer)))
+
+    @property
+    def _ms(self) -> float | None:
+        return None if self.seconds is None else self.seconds * 1000
 
 
 class Capture(NamedTuple):
@@ -181,6 +198,8 @@ def read(file: BinaryIO) -> Capture:
         if not found:
             raise
         remarks.append(f"The capture could be read as far as this, and no further: {damaged}.")
+    for connection in found:
+        connection.end()
     if partial:
         remarks.append(
             f"Of {partial} packets only the beginning was captured, so PDUs may be missing:"

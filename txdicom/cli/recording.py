@@ -6,8 +6,8 @@ import sys
 import time
 from typing import Any
 
-from txdicom.cli import exchange, terminal
-from txdicom.cli.target import Target
+from txdicom.cli import exchange, kept, terminal
+from txdicom.cli.outcome import Outcome
 
 
 class Recording:
@@ -20,18 +20,20 @@ class Recording:
     def __init__(self, path: str | None) -> None:
         self._exchange = exchange.Exchange(time.monotonic)
         # It is created first, so that nothing is sent when it cannot be.
-        self._file = None if path is None else exchange.create(path)
+        self._file = None if path is None else kept.create(path)
 
     @property
     def handlers(self) -> tuple[Any, ...]:
         """The event handlers that record."""
         return self._exchange.handlers
 
-    def finish(self, target: Target, show: bool) -> None:
+    def finish(self, outcome: Outcome, show: bool) -> None:
         """Keep it, and print the ladder, where the log of ``-d`` is printed."""
+        recorded = self._exchange
+        recorded.end(outcome.error or outcome.release_error)
         if self._file is not None:
-            exchange.save(self._file, self._exchange, str(target))
+            kept.save(self._file, recorded.lines, outcome, recorded.left_out)
         if show:
             width = terminal.width(sys.stderr)
-            for line in exchange.ladder(self._exchange.lines, self._exchange.left_out, width):
+            for line in exchange.ladder(recorded.lines, recorded.left_out, width):
                 print(line, file=sys.stderr)

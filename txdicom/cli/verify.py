@@ -66,6 +66,14 @@ class Verification:
             outcome.tls_wanted = True
             outcome.server_name = settings.tls.server_name or self._target.host
 
+    def _note_failure(self, error: AssociationError) -> None:
+        outcome = self.outcome
+        outcome.error = error
+        if self._protocol is not None:
+            outcome.unfinished = self._protocol.upper_layer.unfinished
+            contexts = self._settings.contexts
+            outcome.proposed = [(c.abstract_syntax, c.transfer_syntax) for c in contexts]
+
     @property
     def is_resolving(self) -> bool:
         """Whether the target's name is not resolved yet."""
@@ -83,7 +91,7 @@ class Verification:
         except AssociationError as error:
             if error.stage == "connect":  # its time-out is for resolving the name, too
                 error.stage = self._stage_now()
-            self.outcome.error = error
+            self._note_failure(error)
         except CancelledError:
             self.interrupted = True  # what there is so far counts
         await self._end()
