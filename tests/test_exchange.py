@@ -11,16 +11,21 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from txdicom import evt
+from txdicom.association import Association
 from txdicom.cli import exchange, kept, reading
 from txdicom.cli.exchange import Exchange, Line
+from txdicom.cli.kept import Kept
 from txdicom.cli.main import main
 from txdicom.cli.outcome import Outcome
 from txdicom.cli.target import Target
 from txdicom.dimse.message import Message, fragment
+from txdicom.errors import AssociationTimeout, ConnectionFailed
 from txdicom.testing import associated
 from txdicom.uids import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
 from txdicom.upperlayer.items import PresentationContextAC, PresentationContextRQ
@@ -106,6 +111,78 @@ class RecordingTests(SynchronousTestCase):
             sent(evt.Event(evt.EVT_DATA_SENT, None, data=b"x"), *arguments)
         self.assertEqual((len(recorded.lines), recorded.left_out), (exchange.MOST_PDUS, 7))
 
+    def lost(self, association: Association, why: Exception) -> None:
+        """The connection of a requestor is gone."""
+        association.protocol.connectionLost(Failure(why))
+
+    def test_peer_closes(self) -> None:
+        """That the peer closed the connection, or that it was lost, is recorded."""
+        for why, happening in ((ConnectionDone(), "closed"), (ConnectionLost(), "lost")):
+            recorded = Exchange(Clock().seconds)
+            association, _, _ = associated(evt_handlers=list(recorded.handlers))
+            self.lost(association, why)
+            self.assertEqual(recorded.lines[2:], [Line(False, 0, b"", happening)])
+        recorded = Exchange(Clock().seconds)
+        association, _, wire = associated(evt_handlers=list(recorded.handlers))
+        association.release()
+        wire.flush()
+        self.assertEqual([line.happening for line in recorded.lines], [""] * 4)
+
+    def test_aborted(self) -> None:
+        """After an own A-ABORT a lost connection is no news, since this side drops it, too."""
+        for why, left in ((ConnectionDone(), ["", "closed"]), (ConnectionLost(), [""])):
+            recorded = Exchange(Clock().seconds)
+            association, _, _ = associated(evt_handlers=list(recorded.handlers))
+            association.abort()
+            self.lost(association, why)
+            self.assertEqual([line.happening for line in recorded.lines[2:]], left)
+
+    def test_unfinished(self) -> None:
+        """What came of a PDU that is not whole is recorded once, when its last byte came."""
+        clock = Clock()  # which goes with that of the wire, and began at another time
+        recorded = Exchange(clock.seconds)
+        association, _, wire = associated(evt_handlers=list(recorded.handlers))
+        for data in (answer()[:3], answer()[3:20], b""):
+            clock.advance(1)
+            wire.advance(1)
+            if data:
+                association.protocol.dataReceived(data)
+        association.abort()
+        recorded.end(None)
+        self.lost(association, ConnectionLost())
+        self.assertEqual(recorded.lines[2:-1], [Line(False, 2000, answer()[:20])])
+        self.assertEqual(recorded.lines[-1], Line(True, 3000, Abort().encode()))
+
+    def test_timeout(self) -> None:
+        """That this side waited no longer is told before its A-ABORT."""
+        recorded = Exchange(Clock().seconds)
+        association, _, _ = associated(evt_handlers=list(recorded.handlers))
+        association.abort()
+        recorded.end(AssociationTimeout("timeout", 1, "answer"))
+        self.assertEqual(recorded.lines[2], Line(True, 0, b"", "timeout"))
+        self.assertEqual(recorded.lines[3].data, Abort().encode())
+        recorded = Exchange(Clock().seconds)
+        recorded.end(AssociationTimeout("timeout", 1, "connection"))
+        self.assertEqual(recorded.lines, [])
+
+    def test_no_tls(self) -> None:
+        """What waited for a TLS handshake that was not completed was never sent."""
+        recorded = Exchange(Clock().seconds)
+        association, _, _ = associated(evt_handlers=list(recorded.handlers))
+        association.protocol.tls = True
+        recorded.end(None)
+        self.assertEqual(recorded.lines, [])
+
+    def test_too_much(self) -> None:
+        """Where PDUs are left out, nothing is kept that would seem to follow the last one."""
+        self.patch(exchange, "MOST_PDUS", 1)
+        recorded = Exchange(Clock().seconds)
+        association, _, _ = associated(evt_handlers=list(recorded.handlers))
+        association.protocol.dataReceived(answer()[:20])
+        self.lost(association, ConnectionDone())
+        recorded.end(None)
+        self.assertEqual((len(recorded.lines), recorded.left_out), (1, 1))
+
 
 class LadderTests(SynchronousTestCase):
     def test_whole(self) -> None:
@@ -144,6 +221,25 @@ class LadderTests(SynchronousTestCase):
             "and 3 further PDUs",
         ):
             self.assertIn(words, shown)
+
+    def test_unfinished(self) -> None:
+        """So have PDUs of which only a part came, and what is none at all."""
+        exchanged = [
+            Line(True, 0, REQUEST.encode()[:5]),
+            Line(False, 1, ACCEPT.encode()[:20]),
+            Line(True, 2, b"", "timeout"),
+            Line(False, 3, b"", "closed"),
+        ]
+        self.assertEqual(
+            list(exchange.ladder(exchanged))[1:],
+            [
+                "       0.0  |-- A-ASSOCIATE-RQ ---->|  its first 5 bytes",
+                "       1.0  |<- A-ASSOCIATE-AC -----|  its first 20 of 132 bytes",
+                "       2.0  |-- timeout ----------->|  waited no longer",
+                "       3.0  |<- closed -------------|  the connection",
+            ],
+        )
+        self.assertIn("A-ASSOCIATE-RQ: its first 5 bytes", list(exchange.in_words(exchanged)))
 
     def test_width(self) -> None:
         """On a terminal no line is longer than it is wide, and the rungs stay what they are."""
@@ -184,6 +280,60 @@ class FileTests(SynchronousTestCase):
         recorded.lines = WHOLE
         self.assertEqual(kept.read(self.saved(recorded)).lines, WHOLE)
 
+    def test_what_happened(self) -> None:
+        """What else happened is read as it was, too, and so is a part of a PDU."""
+        recorded = Exchange(Clock().seconds)
+        recorded.lines = [
+            *WHOLE[:1],
+            Line(False, 2, ACCEPT.encode()[:9]),
+            *(Line(side, 3, b"", what) for side in (True, False) for what in exchange.HAPPENINGS),
+        ]
+        self.assertEqual(kept.read(self.saved(recorded)).lines, recorded.lines)
+
+    def test_target(self) -> None:
+        """The target is read back, whatever it is called, and whether it was asked over TLS."""
+        for target, over_tls in (
+            (Target("pacs.example", 11112, "A; > sent"), False),
+            (Target("::1", 104), True),
+            (Target("m\xfcnchen.example", 104, "over TLS"), True),
+        ):
+            path = self.mktemp()
+            kept.save(kept.create(path), WHOLE, Outcome(target, "", "", tls_wanted=over_tls), 7)
+            found = kept.read(path)
+            self.assertEqual((found.target, found.over_tls, found.left_out), (target, over_tls, 7))
+
+    def test_comments(self) -> None:
+        """Files by hand, or whose comments are damaged, are read without a target."""
+        for comments in (
+            b"",
+            b"# An exchange with\n# x further PDUs were not kept\n",
+            b"# An exchange with \\x1b@:0; > sent, < received, milliseconds, bytes\n",
+            b"# An exchange with \xff\\N{; > sent, < received, milliseconds, bytes\n#\n",
+        ):
+            path = self.mktemp()
+            Path(path).write_bytes(comments + b"> 07000000000400000000\n")
+            self.assertEqual(kept.read(path)[1:], (None, False, 0))
+
+    def test_failed_before(self) -> None:
+        """Where nothing was exchanged, the file says why not."""
+        path = self.mktemp()
+        error = ConnectionFailed("pacs:104", "\x1b[2J refused\n> 00")
+        kept.save(kept.create(path), [], Outcome(Target("pacs"), "", "", error=error))
+        with self.assertRaises(ValueError) as caught:
+            kept.read(path)
+        self.assertIn("FAILED at the stage connect: no connection", str(caught.exception))
+        self.assertNotIn("\x1b", str(caught.exception))
+
+    def test_device(self) -> None:
+        """The rights of what is no regular file are left as they are."""
+        path = self.mktemp()
+        os.mkfifo(path)
+        os.chmod(path, 0o640)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        os.close(kept.create(path))
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o640)
+
     def test_rights(self) -> None:
         """Only its owner may read the file, even where it was there before."""
         path = self.mktemp()
@@ -202,6 +352,7 @@ class FileTests(SynchronousTestCase):
             (b"> nan 00\n", "line 1"),
             (b"> -1 00\n", "line 1"),
             (b"> 0 1 00\n", "line 1"),
+            (b"> 0 opened\n", "line 1"),
             (b"\xff\xfe", "line 1"),
         ):
             path = self.mktemp()
@@ -274,7 +425,7 @@ class StoryTests(SynchronousTestCase):
         """Noise in the place of PDUs is told as what it is, and breaks nothing."""
         exchanged = [Line(direction, None, data) for direction, data in noise]
         self.assertEqual(len(list(exchange.ladder(exchanged))), len(noise) + 1)
-        reading.outcome_of(exchanged)
+        reading.outcome_of(Kept(exchanged))
         list(exchange.in_words(exchanged))
 
     @given(st.data())
@@ -287,7 +438,7 @@ class StoryTests(SynchronousTestCase):
             garbled.append(line._replace(data=line.data[:at] + changed + line.data[at + 1 :]))
         list(exchange.ladder(garbled))
         list(exchange.in_words(garbled))
-        reading.outcome_of(garbled)
+        reading.outcome_of(Kept(garbled))
 
 
 class CommandTests(SynchronousTestCase):

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txdicom import errors
 from txdicom.cli import further
 from txdicom.cli.certificate import CertificateProblem
-from txdicom.cli.conditions import GivenUp, RecordingEnds
+from txdicom.cli.conditions import GivenUp, RecordingEnds, RequestorFault
 from txdicom.cli.explain import (
     CASES,
     WIDTH,
@@ -187,6 +187,7 @@ SEEN = (
     (timed_out("exchange", after="the C-STORE-RQ message 1"), "request-timeout", "C-STORE-RQ"),
     (speaks("HTTP", "echo"), "changes-protocol", "bytes of HTTP came where a PDU was due"),
     (failed(GivenUp("the requestor aborted"), "echo"), "given-up", "time-out of its own"),
+    (failed(RequestorFault("its PDU is not whole")), "requestor-fault", "look at the requestor"),
     (failed(RecordingEnds("nothing more is there"), "echo"), "recording-ends", "nothing more"),
     (other_message_id(), "other-message-id", "another message"),
     (lost("echo"), "echo-lost", "without a word"),
@@ -226,6 +227,14 @@ class CaseTests(SynchronousTestCase):
     def test_all_there(self) -> None:
         """There is no row of the table that nothing leads to."""
         self.assertEqual({case.name for case in CASES}, {case for _, case, _ in SEEN})
+
+    def test_with_tls(self) -> None:
+        """Who used TLS is not told to try it."""
+        for outcome in (
+            lost("associate", tls_wanted=True),
+            timed_out("associate", tls_wanted=True),
+        ):
+            self.assertNotIn("--tls", "".join(explain(outcome).tries))  # type: ignore[union-attr]
 
     def test_nothing_to_explain(self) -> None:
         """A verification that succeeded, or was interrupted at once, needs no explanation."""

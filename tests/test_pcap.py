@@ -13,10 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_exchange import ACCEPT, ASK, REQUEST, answer
 from txdicom.cli import pcap, reading, segments
-from txdicom.upperlayer.pdu import AssociateRJ, ReleaseRP, ReleaseRQ
+from txdicom.upperlayer.pdu import Abort, AssociateRJ, ReleaseRP, ReleaseRQ
 
 SCU, SCP = ("10.0.0.1", 50000), ("10.0.0.2", 104)
 FIN, SYN, RST, ACK = 1, 2, 4, 16
+ABORT = Abort().encode()
 
 
 def tcp(sport: int, dport: int, sequence: int, flags: int, data: bytes) -> bytes:
@@ -167,6 +168,43 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(kinds(capture(first + first, 101)), [VERIFICATION])  # captured twice
 
 
+class EndTests(SynchronousTestCase):
+    """How a connection ends."""
+
+    def test_closed(self) -> None:
+        """Each side's closing is told once, and whether it was a reset."""
+        talk = Talk()
+        for by_client, flags in ((False, FIN | ACK), (False, FIN | ACK), (True, RST), (True, RST)):
+            talk.send(by_client, flags=flags)
+        (one,) = connections(capture(talk.packets, 101))
+        self.assertEqual(
+            [(line.by_requestor, line.happening) for line in one.lines],
+            [(False, "closed"), (True, "reset")],
+        )
+
+    def test_part(self) -> None:
+        """What came of a PDU stands where its last byte came, with what was sent after it."""
+        talk = Talk()
+        talk.send(True, REQUEST.encode())
+        talk.send(False, ACCEPT.encode()[:9])
+        talk.send(False, ACCEPT.encode()[9:20])
+        talk.send(True, ABORT)
+        talk.send(True, ASK[:7])
+        talk.send(False, flags=FIN | ACK)
+        (one,) = connections(capture(talk.packets, 101))
+        self.assertEqual(
+            [(line.by_requestor, line.data or line.happening) for line in one.lines],
+            [
+                (True, REQUEST.encode()),
+                (False, ACCEPT.encode()[:20]),
+                (True, ABORT),
+                (True, ASK[:7]),
+                (False, "closed"),
+            ],
+        )
+        self.assertAlmostEqual(one.lines[1].ms or 0, 4.0, 2)
+
+
 class HostileTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """What is no capture that can be read is refused with a sentence."""
@@ -247,6 +285,15 @@ class ReportTests(SynchronousTestCase):
         refused = Talk()
         del refused.packets[1]
         refused.send(False, flags=RST | ACK)
+        part = Talk()
+        part.send(True, REQUEST.encode())
+        part.send(False, ACCEPT.encode()[:20])
+        ends = list(part.packets)
+        part.send(False, flags=RST)
+        http = Talk()
+        http.send(True, b"GET / HTTP/1.1\r\n\r\n")
+        idle = Talk()
+        idle.send(False, flags=FIN | ACK)
         tls = Talk()
         tls.send(True, b"\x16\x03\x01\x00\x05hello")
         for packets, words in (
@@ -258,6 +305,14 @@ class ReportTests(SynchronousTestCase):
             (refused.packets, "Nothing listens on port 104"),
             (tls.packets, "encrypted by TLS"),
             (Talk().packets, "No PDU"),
+            (idle.packets, "No PDU"),
+            (
+                part.packets,
+                "its first 20 of 132 bytes came. At the stage associate: the connection",
+            ),
+            (part.packets, "|<- reset --------------| the connection"),
+            (ends, "the recording was ended here"),
+            (http.packets, "what the requestor sent is wrong: HTTP"),
             (verification() + Talk(("10.0.0.9", 1)).packets, "not shown: 1."),
         ):
             self.assertIn(words, self.told(packets))

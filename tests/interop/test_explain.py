@@ -26,7 +26,10 @@ from tests.interop.peers import HOST, PATIENCE, InteropTestCase, dcmtk, free_por
 from txdicom import evt
 from txdicom.cli.explain import Explanation, explain, title_lines
 from txdicom.cli.further import look_further, try_titles
+from txdicom.cli.kept import read
 from txdicom.cli.outcome import Outcome
+from txdicom.cli.reading import outcome_of
+from txdicom.cli.recording import Recording
 from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
 from txdicom.cli.verify import Verification
@@ -39,14 +42,16 @@ SHORT = 1.0
 
 
 class ExplainTestCase(InteropTestCase):
-    async def outcome(self, port: int, timeout: float = PATIENCE, **settings: Any) -> Outcome:
+    async def outcome(
+        self, port: int, timeout: float = PATIENCE, handlers: Any = (), **settings: Any
+    ) -> Outcome:
         """What comes of the verification of what listens on this port."""
         opened: list[Any] = []
         verification = Verification(
             reactor,
             Target(HOST, port),
             Settings(timeout=timeout, **settings),
-            handlers=((evt.EVT_CONN_OPEN, lambda event: opened.append(event.assoc)),),
+            handlers=((evt.EVT_CONN_OPEN, lambda event: opened.append(event.assoc)), *handlers),
         )
         outcome = await verification.run()
         how = Settings(timeout=timeout, **settings)
@@ -97,6 +102,8 @@ class PlainTests(ExplainTestCase):
             ("no-context:4", "transfer-syntaxes"),
             ("abort:on-associate", "aborted"),
             ("drop:on-associate", "closed"),
+            ("truncate:on-associate:20", "closed-in-answer"),
+            ("truncate:on-echo:20", "closed-in-answer"),
             ("wrong-message-id", "other-message-id"),
             ("wrong-command", "violation"),
             ("abort:on-echo", "echo-aborted"),
@@ -113,11 +120,35 @@ class PlainTests(ExplainTestCase):
         """Silence is explained by the stage at which it begins."""
         for fault, case in (
             ("silence:on-associate", "associate-timeout"),
+            ("stall:on-associate:20", "timeout-in-answer"),
             ("silence:on-echo", "echo-timeout"),
+            ("stall:on-echo:20", "timeout-in-answer"),
             ("silence:on-release", "release"),
         ):
             explanation = await self.explained(await self.faulty(fault), SHORT)
             self.assertEqual(explanation.case, case, explanation)
+
+    async def test_kept(self) -> None:
+        """What --save keeps is explained as it was live."""
+        for faults in (
+            "http reject:1,1,7 no-context:4 abort:on-associate drop:on-associate"
+            " truncate:on-associate:20 truncate:on-echo:20 drop:on-echo reset:on-echo abort:on-echo"
+            " wrong-command wrong-context wrong-message-id garble:on-echo garble:on-echo:12"
+            " status:0x0122 drop:on-release status:0",
+            "silence:on-associate stall:on-associate:20 stall:on-echo:20"
+            " slow-bytes:on-associate:0.1 silence:on-echo silence:on-release",
+        ):
+            timeout = SHORT if "silence" in faults else PATIENCE
+            for fault in faults.split():
+                recording = Recording(path := os.path.join(self.directory(), "exchange"))
+                port = await self.faulty(fault)
+                outcome = await self.outcome(port, timeout, handlers=recording.handlers)
+                recording.finish(outcome, False)
+                live, kept = explain(outcome), explain(outcome_of(read(path)))
+                self.assertEqual(
+                    (live and (live.case, live.stage)), (kept and (kept.case, kept.stage)), fault
+                )
+                self.assertEqual(read(path).target, outcome.target)
 
     async def test_identity_and_window(self) -> None:
         """An abort where a user identity or a window was proposed is said to be so."""

@@ -8,6 +8,7 @@ from txdicom.cli.conditions import (
     Case,
     GivenUp,
     RecordingEnds,
+    RequestorFault,
     all_of,
     answered,
     any_of,
@@ -141,6 +142,13 @@ ASSOCIATION_CASES = (
         " on that port.",
         ("Check the port: {port}. Does something else listen there?", ASK),
     ),
+    # nothing was to be answered
+    Case(
+        "aborted-idle",
+        all_of(ended, nothing_awaited),
+        "The peer ended the association, though nothing that was asked of it was left unanswered.",
+        (ASK,),
+    ),
     # associate: no proper answer
     Case(
         "identity-or-window",
@@ -213,12 +221,6 @@ ASSOCIATION_CASES = (
     ),
     # in exchanges of other programs, where no echo is awaited
     Case(
-        "aborted-idle",
-        all_of(ended, nothing_awaited),
-        "The peer ended the association, though nothing that was asked of it was left unanswered.",
-        (ASK,),
-    ),
-    Case(
         "request-timeout",
         failed_with(AssociationTimeout, "exchange"),
         "The association was accepted, but no whole answer to the request came: usually the peer"
@@ -279,6 +281,13 @@ ASSOCIATION_CASES = (
         "The requestor ended it: because of a time-out of its own, because it was stopped, or for"
         " something else that is not to be seen here.",
         ("Have the log of the requestor looked at for this moment.", ASK),
+    ),
+    Case(
+        "requestor-fault",
+        failed_with(RequestorFault),
+        "The peer has nothing there that it could answer: look at the requestor, or at what is"
+        " between the two.",
+        ("Have the log of the requestor looked at for this moment.",),
     ),
     Case(
         "recording-ends",

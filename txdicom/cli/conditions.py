@@ -25,6 +25,10 @@ class GivenUp(AssociationError):
     """In an exchange that was kept: the requestor ended it, for a reason that is not to be seen."""
 
 
+class RequestorFault(AssociationError):
+    """In an exchange that was kept: the requestor sent what cannot be answered."""
+
+
 class RecordingEnds(AssociationError):
     """In an exchange that was kept: there is nothing more."""
 

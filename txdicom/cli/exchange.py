@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.error import ConnectionDone
 
@@ -28,6 +28,9 @@ from txdicom.upperlayer.pdu import (
     decode,
 )
 from txdicom.words import message_in_words, pdu_in_words, printable
+
+if TYPE_CHECKING:  # loaded where there is one
+    from txdicom.protocol import UpperLayerProtocol
 
 #: What is kept of an exchange: this many PDUs, and bytes, from its beginning.
 MOST_PDUS = 1_000
@@ -70,7 +73,7 @@ class Exchange:
         self._seconds = seconds
         self._began: float | None = None
         self._bytes = 0
-        self._protocol: Any = None
+        self._protocol: UpperLayerProtocol | None = None
         self._ended = False
 
     @property
@@ -80,7 +83,7 @@ class Exchange:
             (EVT_DATA_SENT, self._add, [True]),
             (EVT_DATA_RECV, self._add, [False]),
             (EVT_CONN_OPEN, self._opened),
-            (EVT_CONN_CLOSE, self._closed),
+            (EVT_CONN_CLOSE, self._over),
         )
 
     def end(self, error: AssociationError | None = None) -> None:
@@ -88,7 +91,7 @@ class Exchange:
 
         :param error: what the exchange failed with
         """
-        self._add_unfinished()
+        self._over()
         if self._protocol is not None and self._protocol.in_handshake:
             self.lines.clear()  # what was to be sent waited for the end of the handshake
         if isinstance(error, AssociationTimeout):
@@ -110,27 +113,31 @@ class Exchange:
     def _opened(self, event: Any) -> None:
         self._protocol = event.assoc.protocol
 
-    def _closed(self, event: Any) -> None:
-        """The connection is gone: of interest where it is not this side that closed it."""
-        self._add_unfinished()
-        protocol = event.assoc.protocol
-        if protocol.upper_layer.closing or self.left_out:
+    def _over(self, event: object = None) -> None:
+        """The connection is gone, or nobody waits until it is."""
+        if self._ended or self._protocol is None:
+            return
+        self._ended = True
+        if not self.left_out:  # else it would seem to follow the last that was kept
+            self._add_unfinished(self._protocol)
+            self._add_closing(self._protocol)
+
+    def _add_unfinished(self, protocol: UpperLayerProtocol) -> None:
+        """What came of a PDU that did not become whole, at the time at which it came."""
+        data = protocol.upper_layer.unfinished
+        if data:
+            when = max(0.0, self._ms() - protocol.silent_for * 1000)
+            self.lines.append(Line(False, when, data))
+            self.lines.sort(key=lambda line: line.ms or 0.0)
+
+    def _add_closing(self, protocol: UpperLayerProtocol) -> None:
+        """That the connection is gone, where it is not this side that closed it."""
+        if protocol.lost is None or protocol.upper_layer.closing:
             return
         closed = protocol.lost.check(ConnectionDone)
         # After this side's own A-ABORT a connection that is lost was dropped by this side, too.
         if closed or not any(line.by_requestor and _is_abort(line) for line in self.lines):
             self.lines.append(Line(False, self._ms(), b"", CLOSED if closed else LOST))
-
-    def _add_unfinished(self) -> None:
-        """What came of a PDU that did not become whole, at the time at which it came."""
-        if self._ended or self._protocol is None:
-            return
-        self._ended = True
-        data = self._protocol.upper_layer.unfinished
-        if data and not self.left_out:
-            when = max(0.0, self._ms() - self._protocol.silent_for * 1000)
-            self.lines.append(Line(False, when, data))
-            self.lines.sort(key=lambda line: line.ms or 0.0)
 
     def _add_timeout(self) -> None:
         """Say before this side's A-ABORT, which is the last that it sent, why it was sent."""
@@ -172,7 +179,7 @@ def steps(lines: Iterable[Line]) -> Iterator[Step]:
         side: Assembler(16_384, 1_024, lambda _, __: MOST_BYTES) for side in (True, False)
     }
     for line in lines:
-        if line.happening or is_part(line.data):
+        if line.happening:
             yield Step(line)
         else:
             yield _understood(line, assemblers[line.by_requestor])
@@ -234,7 +241,8 @@ def _detail(step: Step) -> str:
         return part_size(step.line.data)
     if step.problem is not None:
         protocol = step.problem.protocol
-        return f"{len(step.line.data)} bytes of {protocol}" if protocol else str(step.problem)[:60]
+        size = len(step.line.data)
+        return f"{size} bytes of {protocol}" if protocol else printable(step.problem.message)
     if step.message is not None:
         return _message_detail(step.message)
     if isinstance(pdu, AssociateRQ):
@@ -276,4 +284,4 @@ def in_words(lines: Iterable[Line]) -> Iterator[str]:
         elif step.is_part:
             yield f"{part_name(step.line.data)}: {part_size(step.line.data)}"
         elif step.problem is not None:
-            yield f"no PDU: {printable(str(step.problem), 200)}"
+            yield f"no PDU: {printable(step.problem.message, 200)}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from twisted.internet.error import ConnectionRefusedError
 
 from txdicom.cli import exchange, kept, pcap, terminal
-from txdicom.cli.exchange import Line
 from txdicom.cli.explain import explanation_lines
+from txdicom.cli.kept import Kept
 from txdicom.cli.outcome import Outcome
 from txdicom.cli.story import Story
 from txdicom.cli.target import Target
@@ -19,16 +19,13 @@ from txdicom.errors import AssociationTimeout, ConnectionFailed
 MOST_SHOWN = 20
 
 
-def outcome_of(lines: Iterable[Line], target: Target | None = None, left_out: int = 0) -> Outcome:
-    """What an exchange comes to.
-
-    :param target: None where it is not known
-    :param left_out: how many further PDUs there were
-    """
-    story = Story(Outcome(target or Target(""), "?", "?", recorded=True))
-    for step in exchange.steps(lines):
+def outcome_of(found: Kept) -> Outcome:
+    """What an exchange comes to."""
+    target = found.target or Target("")
+    story = Story(Outcome(target, "?", "?", recorded=True, tls_wanted=found.over_tls))
+    for step in exchange.steps(found.lines):
         story.tell(step)
-    return story.outcome if left_out else story.end()
+    return story.outcome if found.left_out else story.end()
 
 
 def report(path: str, verbose: bool) -> Iterator[str]:
@@ -45,12 +42,10 @@ def report(path: str, verbose: bool) -> Iterator[str]:
             yield from _captured(pcap.read(file), verbose)
             return
     found = kept.read(path)
-    outcome = outcome_of(found.lines, found.target, found.left_out)
-    outcome.tls_wanted = found.over_tls
-    yield from _exchanged(found, outcome, verbose)
+    yield from _exchanged(found, outcome_of(found), verbose)
 
 
-def _exchanged(found: kept.Kept, outcome: Outcome, verbose: bool) -> Iterator[str]:
+def _exchanged(found: Kept, outcome: Outcome, verbose: bool) -> Iterator[str]:
     """The report on one exchange."""
     lines = found.lines
     if verbose:
@@ -79,22 +74,22 @@ def _captured(capture: pcap.Capture, verbose: bool) -> Iterator[str]:
         if one.lines and one.lines[0].data[:2] == b"\x16\x03":
             yield "It is encrypted by TLS, so no more is to be seen."
         else:
-            outcome = _captured_outcome(one, server)
-            yield from _exchanged(kept.Kept(one.lines), outcome, verbose)
+            exchanged = Kept(one.lines, server)
+            yield from _exchanged(exchanged, _captured_outcome(one, exchanged), verbose)
         yield ""
     if len(found) > len(shown):
         yield f"Other TCP connections in the capture, not shown: {len(found) - len(shown)}."
     yield from capture.remarks
 
 
-def _captured_outcome(one: pcap.Connection, server: Target) -> Outcome:
-    outcome = outcome_of(one.lines, server)
+def _captured_outcome(one: pcap.Connection, found: Kept) -> Outcome:
+    outcome = outcome_of(found)
     if one.asked and not one.answered:
         outcome.error = AssociationTimeout(
             "capture", round(one.seconds or 0.0, 3), "answer to the SYN"
         )
         outcome.error.stage = "connect"
     elif one.refused:
-        outcome.error = ConnectionFailed(str(server), "it was reset")
+        outcome.error = ConnectionFailed(str(found.target), "it was reset")
         outcome.error.__cause__ = ConnectionRefusedError()
     return outcome

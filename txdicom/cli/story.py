@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from txdicom.cli import exchange
-from txdicom.cli.conditions import GivenUp, RecordingEnds
+from txdicom.cli.conditions import GivenUp, RecordingEnds, RequestorFault
 from txdicom.cli.exchange import Step
 from txdicom.cli.exit_codes import VERIFIED
 from txdicom.cli.outcome import Echo, Outcome, Response
@@ -84,9 +84,8 @@ class Story:
             self._happening(step)
         elif step.is_part:
             self._part(step)
-        elif step.problem is not None:
-            self._fail(step.problem)
         elif by_requestor:
+            self._cut_short = ""
             self._requestor(step)
         else:
             self.outcome.unfinished = b""
@@ -147,6 +146,8 @@ class Story:
         elif line.by_requestor:
             if self._unanswered:
                 self._given_up(step, "closed the connection")
+            elif self._cut_short:
+                self._fail(RequestorFault(f"it closed the connection, and {self._cut_short}"))
         else:
             self._lost(line.happening)
         self._over = self._over or line.happening != exchange.TIMEOUT
@@ -156,18 +157,19 @@ class Story:
         detail = [] if happening == exchange.CLOSED else [f"it was {happening}"]
         if self._unanswered:
             detail.append(self._without_answer())
+        elif self._cut_short:
+            self._fail(RequestorFault(f"the peer closed the connection, and {self._cut_short}"))
+            return
         elif not self._associated:
-            if not self._cut_short:
-                return
-            detail.append(self._cut_short)
+            return
         self._fail(AssociationAborted(2, 0, "connection", ", ".join(detail)))
 
     def _part(self, step: Step) -> None:
         """Only the beginning of a PDU came, or is kept."""
         data = step.line.data
-        words = f"of the last {part_name(data)} {part_size(data)}"
         if step.line.by_requestor:
-            self._cut_short = words
+            size = part_size(data)
+            self._cut_short = f"the requestor's {part_name(data)} is not whole ({size})"
         else:
             self.outcome.unfinished = data
 
@@ -187,6 +189,10 @@ class Story:
 
     def _requestor(self, step: Step) -> None:
         pdu = step.pdu
+        if step.problem is not None:
+            what = step.problem.protocol or step.problem.message
+            self._fail(RequestorFault(f"what the requestor sent is wrong: {what}"))
+            return
         if not isinstance(pdu, Abort):
             self._asked = step.line.ms
         if isinstance(pdu, AssociateRQ):
@@ -247,7 +253,9 @@ class Story:
 
     def _acceptor(self, step: Step) -> None:
         pdu = step.pdu
-        if isinstance(pdu, AssociateAC):
+        if step.problem is not None:
+            self._fail(step.problem)
+        elif isinstance(pdu, AssociateAC):
             self._accepted(step, pdu)
         elif isinstance(pdu, AssociateRJ):
             self._fail(AssociationRejected(pdu.result, pdu.source, pdu.reason))
