@@ -25,6 +25,7 @@ class CertificateProblem:
 
     :ivar code: OpenSSL's number for the reason, X509_V_ERR
     :ivar depth: 0 for the peer's own certificate, 1 for that of its issuer, and so on
+    :ivar names: whose it is: the host names and addresses of its subjectAltName
     """
 
     code: int
@@ -33,19 +34,23 @@ class CertificateProblem:
     issuer: str
     not_before: datetime
     not_after: datetime
+    names: tuple[str, ...]
+
+
+#: X509_V_ERR of a certificate that is good, but for another name.
+HOSTNAME_MISMATCH = 62
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _Looking:
     """Creates a connection that ends at the first certificate that is not to be trusted.
 
-    :ivar problem: what was wrong with it, or None
-
-    Names are not looked at, and nothing is ever sent over such a connection.
+    Nothing is ever sent over such a connection.
     """
 
     def __init__(self, settings: TLSSettings, host: str) -> None:
-        self.problem: CertificateProblem | None = None
+        self._untrusted: CertificateProblem | None = None
+        self._own: CertificateProblem | None = None
         self._name = settings.server_name or host
         self._context = CertificateOptions(**certificate_options(settings)).getContext()
         if settings.ca is None:
@@ -61,17 +66,41 @@ class _Looking:
         return connection
 
     def _verify(self, _: Any, certificate: Any, code: int, depth: int, trusted: int) -> bool:
-        if not trusted and self.problem is None:
-            found = certificate.to_cryptography()
-            self.problem = CertificateProblem(
-                code,
-                depth,
-                found.subject.rfc4514_string(),
-                found.issuer.rfc4514_string(),
-                found.not_valid_before_utc,
-                found.not_valid_after_utc,
-            )
+        if not trusted and self._untrusted is None:
+            self._untrusted = _problem(certificate, code, depth)
+        if depth == 0:
+            self._own = _problem(certificate, HOSTNAME_MISMATCH, 0)
         return bool(trusted)
+
+    @property
+    def problem(self) -> CertificateProblem | None:
+        """What was not to be trusted; else it is the name, and the peer's certificate has it."""
+        return self._untrusted or self._own
+
+
+def _problem(certificate: Any, code: int, depth: int) -> CertificateProblem:
+    found = certificate.to_cryptography()
+    return CertificateProblem(
+        code,
+        depth,
+        found.subject.rfc4514_string(),
+        found.issuer.rfc4514_string(),
+        found.not_valid_before_utc,
+        found.not_valid_after_utc,
+        _alternative_names(found),
+    )
+
+
+def _alternative_names(certificate: Any) -> tuple[str, ...]:
+    from cryptography import x509
+
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):  # none, or unreadable
+        return ()
+    return tuple(
+        str(name.value) for name in names if isinstance(name, (x509.DNSName, x509.IPAddress))
+    )
 
 
 class _UntilClosed(Protocol):

@@ -104,12 +104,6 @@ CONNECTION_CASES = (
         ),
     ),
     Case(
-        "certificate-refused",
-        certificate(),
-        "The certificate does not fulfil what this side demands of it.",
-        ("Have a certificate issued that does.",),
-    ),
-    Case(
         "certificate-without-name",
         tls_said("does not contain any"),
         "The certificate is good, but says in no subjectAltName whose it is, as it has to"
@@ -125,6 +119,12 @@ CONNECTION_CASES = (
             "Use the name that the certificate has as the host.",
             "Or say that name: --server-name NAME",
         ),
+    ),
+    Case(
+        "certificate-refused",
+        certificate(),
+        "The certificate does not fulfil what this side demands of it.",
+        ("Have a certificate issued that does.",),
     ),
     Case(
         "client-certificate-wanted",

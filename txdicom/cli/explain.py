@@ -169,8 +169,9 @@ def _certificate(outcome: Outcome) -> Iterator[str]:
     problem = outcome.certificate
     if problem is not None and outcome.error is not None:
         whose = "The peer's certificate" if problem.depth == 0 else "A certificate of its issuers"
+        names = printable(", ".join(problem.names[:8]), 200) or "no name in a subjectAltName"
         yield (
-            f"{whose}: {printable(problem.subject, 200)}, issued by"
+            f"{whose}: {printable(problem.subject, 200)}, for {names}, issued by"
             f" {printable(problem.issuer, 200)}, valid from {problem.not_before:%Y-%m-%d}"
             f" to {problem.not_after:%Y-%m-%d}."
         )

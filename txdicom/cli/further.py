@@ -14,6 +14,9 @@ from txdicom.cli.target import Target
 from txdicom.cli.verify import Verification
 from txdicom.errors import TLSFailed
 
+# What is said where the peer's certificate is not taken: for its issuers, or for its name.
+_NOT_TAKEN = ("certificate verify failed", "certificate is not for", "does not contain any")
+
 
 async def look_further(
     outcome: Outcome, reactor: Any, target: Target, settings: Settings, titles: Sequence[str]
@@ -24,7 +27,7 @@ async def look_further(
     if (
         settings.tls is not None
         and isinstance(outcome.error, TLSFailed)
-        and "certificate verify failed" in outcome.error.reason
+        and any(words in outcome.error.reason for words in _NOT_TAKEN)
     ):
         outcome.certificate = await certificate_problem(
             reactor, target, settings.tls, settings.timeout
