@@ -23,7 +23,7 @@ from txdicom.upperlayer.pdu import (
     ReleaseRP,
     ReleaseRQ,
 )
-from txdicom.upperlayer.user_information import AsynchronousOperationsWindow
+from txdicom.upperlayer.user_information import AsynchronousOperationsWindow, UserIdentityRQ
 
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STORE = "1.2.840.10008.5.1.4.1.1.7"
@@ -329,7 +329,11 @@ class AdviceTests(SynchronousTestCase):
     def test_file(self) -> None:
         """Who has the file is not told to keep one, nor that it is about this computer."""
         wrong = told(lines(*ASSOCIATED, (">", ASK), ("<", answer(7))))
-        self.assertIn("with the exchange: this file", wrong)
+        self.assertTrue(wrong.endswith("of the peer's software, with this file"), wrong)
         self.assertNotIn("--save", wrong)
+        identity = UserIdentityRQ(2, b"someone", b"s3cret")
+        request = AssociateRQ("YOU", "ME", REQUEST.presentation_contexts, (identity,))
+        named = lines((">", request.encode()), ASSOCIATED[1], (">", ASK), ("<", answer(7)))
+        self.assertIn("this file (the user identity is in it)", told(named))
         rejected = lines((">", REQUEST.encode()), ("<", AssociateRJ(1, 1, 3).encode()))
         self.assertNotIn("this computer", told(rejected))

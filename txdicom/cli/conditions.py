@@ -51,7 +51,7 @@ class Case(NamedTuple):
 
 
 #: The advice where the software is at fault.
-REPORT = "Report it to the maker of the peer's software, with the exchange: {exchange}"
+REPORT = "Report it to the maker of the peer's software, with {exchange}"
 
 #: The advice where none is better.
 ASK = "Ask the peer's administrator, and have its log looked at for this moment."

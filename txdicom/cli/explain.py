@@ -100,7 +100,7 @@ def _names(outcome: Outcome) -> dict[str, str]:
     recorded = outcome.recorded
     return {
         "here": "the requestor" if recorded else "this computer",
-        "exchange": "this file" if recorded else "--save FILE",
+        "exchange": _exchange(outcome),
         "host": printable(outcome.target.host),
         "port": str(outcome.target.port),
         "called": printable(outcome.called_ae_title),
@@ -108,6 +108,13 @@ def _names(outcome: Outcome) -> dict[str, str]:
         "addresses": ", ".join(outcome.addresses[:8]) or printable(outcome.target.host),
         "server_name": printable(outcome.server_name or outcome.target.host),
     }
+
+
+def _exchange(outcome: Outcome) -> str:
+    """What to send to who can mend it."""
+    if not outcome.recorded:
+        return "the exchange: --save FILE"
+    return "this file (the user identity is in it)" if outcome.identity_proposed else "this file"
 
 
 def _happened(outcome: Outcome) -> Iterator[str]:
