@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from txdicom import errors
 from txdicom.cli import further
-from txdicom.cli.certificate import CertificateProblem
+from txdicom.cli.certificate import HOSTNAME_MISMATCH, CertificateProblem
 from txdicom.cli.conditions import GivenUp, RecordingEnds, RequestorFault
 from txdicom.cli.explain import (
     CASES,
@@ -69,7 +69,8 @@ def tls(reason: str, code: int | None = None) -> Outcome:
     outcome = failed(errors.TLSFailed(reason), tls_wanted=True, server_name="pacs.example")
     if code is not None:
         day = datetime(2020, 1, 2, tzinfo=timezone.utc)
-        outcome.certificate = CertificateProblem(code, 0, "CN=pacs", "CN=issuer", day, day)
+        names = ("other.example", "192.0.2.7") if code == HOSTNAME_MISMATCH else ()
+        outcome.certificate = CertificateProblem(code, 0, "CN=pacs", "CN=issuer", day, day, names)
     return outcome
 
 
@@ -118,6 +119,11 @@ SEEN = (
         "9525",
     ),
     (tls("the peer's certificate is not for pacs.example"), "certificate-name", "pacs.example"),
+    (
+        tls("the peer's certificate is not for pacs.example", HOSTNAME_MISMATCH),
+        "certificate-name",
+        "for other.example, 192.0.2.7, issued by",
+    ),
     (tls("tlsv13 alert certificate required"), "client-certificate-wanted", "--cert"),
     (tls("tlsv1 alert unknown ca"), "client-certificate-refused", "does not take"),
     (tls("tlsv1 alert protocol version"), "tls-version", "TLS 1.2"),

@@ -333,6 +333,14 @@ class TLSTests(ExplainTestCase):
         ):
             self.assertEqual(await self.case(await self.serve(issued)), case, case)
 
+    async def test_other_name(self) -> None:
+        """The names are told that a certificate is for, where it is not for the host's."""
+        issued = self.authority.issue_cert("other.example", "192.0.2.7")
+        explanation = await self.explained(await self.serve(issued), tls=TLSSettings(self.ca))
+        self.assertIn("for other.example, 192.0.2.7, issued by", " ".join(explanation.happened))
+
+    test_other_name.timeout = 20  # type: ignore[attr-defined]  # it ends with the handshake
+
     async def test_expiry_date(self) -> None:
         """An expired certificate's date is told."""
         now = datetime.now(timezone.utc)
@@ -375,6 +383,7 @@ class TLSTests(ExplainTestCase):
         explanation = explain(outcome)
         assert explanation is not None
         self.assertEqual((explanation.case, outcome.exit_code), ("certificate-without-name", 5))
+        self.assertIn("for no name in a subjectAltName", " ".join(explanation.happened))
 
     async def test_old_version(self) -> None:
         """A server that has TLS 1.1 and nothing newer is said to be too old."""

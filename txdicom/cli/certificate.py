@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import wrapClientTLS
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
 from twisted.python.failure import Failure
@@ -103,8 +103,9 @@ def _alternative_names(certificate: Any) -> tuple[str, ...]:
     )
 
 
+@implementer(IHandshakeListener)
 class _UntilClosed(Protocol):
-    """Sends nothing, and tells when the connection is gone."""
+    """Sends nothing, ends with the handshake, and tells when the connection is gone."""
 
     transport: Any  # a stream transport has more than ITransport promises
 
@@ -114,6 +115,9 @@ class _UntilClosed(Protocol):
     def _cancel(self, _: object) -> None:
         if self.transport is not None:
             self.transport.abortConnection()
+
+    def handshakeCompleted(self) -> None:
+        self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self.closed.called:
