@@ -35,11 +35,7 @@ from txdicom.errors import (
 )
 from txdicom.sop_class import Verification
 from txdicom.uids import DEFAULT_TRANSFER_SYNTAXES
-from txdicom.upperlayer.user_information import (
-    MaximumLength,
-    SOPClassCommonExtendedNegotiation,
-    UserIdentityRQ,
-)
+from txdicom.upperlayer.user_information import MaximumLength, UserIdentityRQ
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -234,9 +230,6 @@ class AssociateTests(SynchronousTestCase):
             self.ae.associate("127.0.0.1", 104, contexts=[Verification])  # type: ignore[list-item]
         with self.assertRaises(ValueError):
             self.ae.associate("127.0.0.1", 104, ext_neg=[UserIdentityRQ(1, bytes(70_000))])
-        related = SOPClassCommonExtendedNegotiation(Verification, Verification, [Verification])  # type: ignore[arg-type]
-        with self.assertRaisesRegex(TypeError, "cannot be encoded"):
-            self.ae.associate("127.0.0.1", 104, ext_neg=[related])
         with self.assertRaises(TypeError):
             self.ae.associate("127.0.0.1", 104, evt_handlers=[("EVT_C_ECHO", print)])  # type: ignore[list-item]
         self.assertEqual(self.reactor.tcpClients, [])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests import strategies, vectors
 from tests.vectors import EXPECTED_IN, SAMPLES, layer_in, pulled
 from txdicom.errors import ProtocolViolation
+from txdicom.negotiation import ApplicationEntity
 from txdicom.upperlayer import pdu, reasons
-from txdicom.upperlayer.items import PresentationContextRQ
 from txdicom.upperlayer.pdu import (
     PDUS,
     Abort,
@@ -24,6 +22,7 @@ from txdicom.upperlayer.pdu import (
     ReleaseRQ,
 )
 from txdicom.upperlayer.user_information import (
+    MaximumLength,
     SOPClassExtendedNegotiation,
     UserIdentityAC,
     UserIdentityRQ,
@@ -176,14 +175,31 @@ class AssociateTests(SynchronousTestCase):
                 pdu.decode(with_length(SAMPLES[number].data[:73]))
 
     def test_again(self) -> None:
-        """What has come before is the same values again; what may hold a passcode or is long is
-        decoded anew, and kept by nobody."""
-        for number in (1, 2):
-            self.assertIs(*self.decoded_twice(SAMPLES[number].value))
+        """What has come before is the same values again, also that of txdicom itself."""
+        own = ApplicationEntity("SCU").user_information()
+        for value in (
+            SAMPLES[1].value,
+            SAMPLES[2].value,
+            AssociateRQ("CALLED", "SCU", SAMPLES[1].value.presentation_contexts, own),
+        ):
+            self.assertIs(*self.decoded_twice(value))
+
+    def test_not_kept(self) -> None:
+        """What has a user identity, or is long, is decoded anew each time, and kept by nobody."""
         secret, answer = UserIdentityRQ(2, b"jane", b"secret"), UserIdentityAC(b"ticket")
         long = SOPClassExtendedNegotiation("1.2.3", bytes(1_000))
         for kind, item in ((AssociateRQ, secret), (AssociateAC, answer), (AssociateRQ, long)):
             self.assertIsNot(*self.decoded_twice(kind("CALLED", "CALLING", (), (item,))))
+
+    def test_how_many_are_kept(self) -> None:
+        """However many different requests come, some are kept, and those are the last ones."""
+        requests = [
+            AssociateRQ("CALLED", "CALLING", (), (MaximumLength(number),)) for number in range(80)
+        ]
+        decoded = [pdu.decode(request.encode()).user_information for request in requests]
+        again = [pdu.decode(request.encode()).user_information for request in requests[::-1]]
+        kept = [one is other for one, other in zip(decoded[::-1], again, strict=True)]
+        self.assertEqual(kept, [True] * 64 + [False] * 16)
 
     def decoded_twice(self, value: AssociateRQ | AssociateAC) -> list[object]:
         """The user information of a PDU that comes twice."""
@@ -191,16 +207,6 @@ class AssociateTests(SynchronousTestCase):
         received = [pdu.decode(data), pdu.decode(bytes(bytearray(data)))]
         self.assertEqual(received, [value, value])
         return [one.user_information for one in received]
-
-    def test_not_kept(self) -> None:
-        """A user identity that was sent is not kept, and neither are many contexts."""
-        identity = UserIdentityRQ(2, b"jane", b"secret")
-        contexts = tuple(PresentationContextRQ(2 * n + 1, "1.2.3", ("1.2",)) for n in range(9))
-        for items in ((contexts, ()), ((), (identity,))):
-            request = AssociateRQ("CALLED", "CALLING", *items)
-            referrers = [len(gc.get_referrers(item)) for item in items if item]
-            request.encode()
-            self.assertEqual([len(gc.get_referrers(item)) for item in items if item], referrers)
 
     def test_too_long_to_encode(self) -> None:
         """What does not fit a length field of two bytes is refused, not cut."""

@@ -218,9 +218,8 @@ class AE(Contexts):
         )
         try:
             request.encode()
-        except (struct.error, TypeError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"an item of the request cannot be encoded: {error}") from None
+        except struct.error as error:
+            raise ValueError(f"an item of the request cannot be encoded: {error}") from None
         factory = ClientFactory(
             request,
             proposed,

@@ -11,7 +11,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar, Generic, TypeVar, Union
 
 from txdicom.errors import ProtocolViolation
@@ -53,19 +52,25 @@ class Associate(Generic[Context]):
     reserved: bytes = bytes(32)
 
     def encode(self) -> bytes:
-        fixed = self._FIXED.pack(
-            self.protocol_version,
-            self.called_ae_title.encode("latin-1").ljust(16),
-            self.calling_ae_title.encode("latin-1").ljust(16),
-            self.reserved,
+        body = b"".join(
+            [
+                self._FIXED.pack(
+                    self.protocol_version,
+                    self.called_ae_title.encode("latin-1").ljust(16),
+                    self.calling_ae_title.encode("latin-1").ljust(16),
+                    self.reserved,
+                ),
+                items.item(
+                    items.APPLICATION_CONTEXT, self.application_context_name.encode("ascii")
+                ),
+                *[context.encode() for context in self.presentation_contexts],
+                items.item(
+                    items.USER_INFORMATION,
+                    b"".join([sub_item.encode() for sub_item in self.user_information]),
+                ),
+            ]
         )
-        again = len(self.presentation_contexts) <= _MANY and _SECRET.isdisjoint(
-            map(type, self.user_information)
-        )
-        variable = (_encode_items_again if again else _encode_items)(
-            self.application_context_name, self.presentation_contexts, self.user_information
-        )
-        return HEADER.pack(self.PDU_TYPE, len(fixed) + len(variable)) + fixed + variable
+        return HEADER.pack(self.PDU_TYPE, len(body)) + body
 
     @classmethod
     def decode(cls: type[Self], data: bytes, start: int, end: int) -> Self:
@@ -73,41 +78,41 @@ class Associate(Generic[Context]):
         if at > end:
             raise ProtocolViolation(f"an association PDU of {end - start} bytes; 68 are fixed")
         version, called, calling, reserved = cls._FIXED.unpack_from(data, start)
-        variable = data[at:end]
-        again = (
-            len(variable) <= _LONG
-            and UserIdentityRQ.ITEM_TYPE not in variable
-            and UserIdentityAC.ITEM_TYPE not in variable
-        )
         return cls(
             str(called.rstrip(b" "), "latin-1"),
             str(calling.rstrip(b" "), "latin-1"),
-            *(_decode_items_again if again else _decode_items)(cls.CONTEXT, variable),
+            *_variable_items(cls.CONTEXT, data[at:end]),
             version,
             reserved,
         )
 
 
-def _encode_items(
-    application_context_name: str,
-    presentation_contexts: tuple[PresentationContextRQ | PresentationContextAC, ...],
-    user_information: tuple[UserInformation, ...],
-) -> bytes:
-    return b"".join(
-        [
-            items.item(items.APPLICATION_CONTEXT, application_context_name.encode("ascii")),
-            *[context.encode() for context in presentation_contexts],
-            items.item(
-                items.USER_INFORMATION,
-                b"".join([sub_item.encode() for sub_item in user_information]),
-            ),
-        ]
-    )
+# The same few requests and answers come again and again, so their variable items are remembered;
+# but none that are large, with which hostile peers would fill the memory, and no user identity: it
+# may have a passcode.
+_Items = tuple[tuple[Any, ...], tuple[UserInformation, ...], str]
+_remembered: dict[tuple[Any, bytes], _Items] = {}
+_MOST_REMEMBERED = 64
+_LONGEST_REMEMBERED = 1_024
+_SECRET = frozenset((UserIdentityRQ, UserIdentityAC))
 
 
-def _decode_items(
-    context_kind: Any, data: bytes
-) -> tuple[tuple[Any, ...], tuple[UserInformation, ...], str]:
+def _variable_items(context_kind: Any, data: bytes) -> _Items:
+    """Presentation contexts, user information and application context name."""
+    if len(data) > _LONGEST_REMEMBERED:
+        return _decode_items(context_kind, data)
+    found = _remembered.get((context_kind, data))
+    if found is None:
+        found = _decode_items(context_kind, data)
+        _, user_information, _ = found
+        if _SECRET.isdisjoint(map(type, user_information)):
+            if len(_remembered) >= _MOST_REMEMBERED:
+                del _remembered[next(iter(_remembered))]  # the oldest
+            _remembered[context_kind, data] = found
+    return found
+
+
+def _decode_items(context_kind: Any, data: bytes) -> _Items:
     application_contexts = []
     contexts: dict[int, Any] = {}
     user_information = []
@@ -131,16 +136,6 @@ def _decode_items(
         user_information[0] if user_information else (),
         application_contexts[0] if application_contexts else "",
     )
-
-
-# The same few are asked for and answered again and again, so the last ones are remembered; but none
-# that are large, with which hostile peers would fill the memory, and none with a user identity, or
-# with a byte that may begin one: it may hold a passcode.
-_encode_items_again = lru_cache(maxsize=64)(_encode_items)
-_decode_items_again = lru_cache(maxsize=64)(_decode_items)
-_MANY = 8
-_LONG = 1_024
-_SECRET = frozenset((UserIdentityRQ, UserIdentityAC))
 
 
 @dataclass(slots=True)
