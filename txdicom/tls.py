@@ -64,9 +64,10 @@ def client_creator(settings: TLSSettings, host: str) -> Any:
     :raise ValueError: a file does not hold what it should
     """
     options = certificate_options(settings)
-    name = settings.server_name or host
+    name = (settings.server_name or host).removesuffix(".")  # a certificate has no such dot
+    wanted = wanted_name(name)
     if settings.insecure:
-        return _any_peer(options, name)
+        return _any_peer(options, wanted)
     from twisted.internet import ssl
 
     trust = ssl.platformTrust() if settings.ca is None else _authorities(settings.ca)
@@ -96,19 +97,32 @@ def certificate_options(settings: TLSSettings) -> dict[str, Any]:
     return options
 
 
-def connection_to(context: Any, name: str) -> Any:
-    """An OpenSSL connection that says which host it wants (SNI, RFC 6066 3)."""
-    from OpenSSL import SSL
+def wanted_name(name: str) -> bytes | None:
+    """What is said of the host that is wanted (SNI, RFC 6066 3): its name, nothing of an address.
 
+    :raise ValueError: it is no name
+    """
     from txdicom.tcp import is_address
 
+    if is_address(name):
+        return None
+    try:
+        return name.removesuffix(".").encode("idna")
+    except UnicodeError:
+        raise ValueError(f"not the name of a host: {name!r}") from None
+
+
+def connection_to(context: Any, wanted: bytes | None) -> Any:
+    """An OpenSSL connection that says which host it wants."""
+    from OpenSSL import SSL
+
     connection = SSL.Connection(context, None)
-    if not is_address(name):
-        connection.set_tlsext_host_name(name.encode("idna"))
+    if wanted is not None:
+        connection.set_tlsext_host_name(wanted)
     return connection
 
 
-def _any_peer(options: dict[str, Any], name: str) -> Any:
+def _any_peer(options: dict[str, Any], wanted: bytes | None) -> Any:
     """A creator of connections to a peer with whatever certificate."""
     from twisted.internet import ssl
     from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -119,7 +133,7 @@ def _any_peer(options: dict[str, Any], name: str) -> Any:
     @implementer(IOpenSSLClientConnectionCreator)
     class AnyPeer:
         def clientConnectionForTLS(self, protocol: Any) -> Any:
-            return connection_to(context, name)
+            return connection_to(context, wanted)
 
     return AnyPeer()
 
@@ -187,17 +201,25 @@ def _private_key(settings: TLSSettings, certificate: Any) -> Any:
     from twisted.internet import error, ssl
 
     path = settings.key or settings.certificate or ""
+    asked_for_passphrase: list[bool] = []
+
+    def passphrase(*_: object) -> bytes:  # without one, OpenSSL would ask at the terminal
+        asked_for_passphrase.append(True)
+        return b""
+
     try:
-        key = ssl.KeyPair.load(_read(path), crypto.FILETYPE_PEM)
-    except crypto.Error:
+        key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read(path), passphrase)
+    except (crypto.Error, ValueError):
+        if asked_for_passphrase:
+            raise ValueError(f"the key in {path} has a passphrase: give it without") from None
         raise ValueError(f"no private key (PEM) in {path}") from None
     try:
-        ssl.PrivateCertificate.fromCertificateAndKeyPair(certificate, key)
+        ssl.PrivateCertificate.fromCertificateAndKeyPair(certificate, ssl.KeyPair(key))
     except error.VerifyError:
         raise ValueError(
             f"the key in {path} is not that of the certificate in {settings.certificate}"
         ) from None
-    return key.original
+    return key
 
 
 def _authorities(path: str) -> Any:

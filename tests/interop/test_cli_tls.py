@@ -6,9 +6,15 @@ import json
 import os
 
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from tests.interop.test_cli import run_echo
-from tests.interop.test_tls import HOST, TLSTestCase
+from tests.interop.test_tls import HOST, NAME, TLSTestCase
 from txdicom import AE
 from txdicom.sop_class import Verification
 
@@ -70,7 +76,16 @@ class CLITLSTests(TLSTestCase):
         nothing = os.path.join(self.directory(), "nothing.pem")
         with open(nothing, "w") as file:
             file.write("-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n")
+        encrypted = os.path.join(self.directory(), "encrypted.pem")
+        with open(self.key, "rb") as file, open(encrypted, "wb") as other:
+            other.write(
+                load_pem_private_key(file.read(), None).private_bytes(
+                    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+                )
+            )
+        own = ("--cert", self.certificate, "--key", encrypted)
         for options, words in (
+            (own, f"the key in {encrypted} has a passphrase: give it without"),
             (("--ca", nothing), f"a certificate in {nothing} cannot be read"),
             (("--ca", self.key), f"no certificate (PEM) in {self.key}"),
             (("--cert", self.certificate), f"no private key (PEM) in {self.certificate}"),
@@ -95,6 +110,16 @@ class CLITLSTests(TLSTestCase):
             await self.address(), "--tls", "--ca", self.ca, "--server-name=elsewhere.example"
         )
         self.assertEqual(code, 5, out)
+
+    async def test_no_name(self) -> None:
+        """What cannot be a name is told before anything is sent; a dot at the end is no matter."""
+        for option in ("--ca", "--tls-insecure"):
+            options = (option, self.ca) if option == "--ca" else (option,)
+            _, err, code = await run_echo("127.0.0.1:1", "--tls", *options, "--server-name=a..b")
+            self.assertEqual((code, err), (2, "txdicom echo: not the name of a host: 'a..b'\n"))
+            name = f"--server-name={NAME}."
+            out, _, code = await run_echo(await self.address(), "--tls", *options, name)
+            self.assertEqual(code, 0, out)
 
     async def test_plain_server(self) -> None:
         """So is a server that does not speak TLS."""

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from txdicom.cli.target import Target
 from txdicom.tcp import client_endpoint
-from txdicom.tls import TLSSettings, certificate_options, connection_to
+from txdicom.tls import TLSSettings, certificate_options, connection_to, wanted_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class _Looking:
     def __init__(self, settings: TLSSettings, host: str) -> None:
         self._untrusted: CertificateProblem | None = None
         self._own: CertificateProblem | None = None
-        self._name = settings.server_name or host
+        self._wanted = wanted_name(settings.server_name or host)
         self._context = CertificateOptions(**certificate_options(settings)).getContext()
         if settings.ca is None:
             self._context.set_default_verify_paths()
@@ -61,7 +61,7 @@ class _Looking:
     def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
         from OpenSSL import SSL
 
-        connection = connection_to(self._context, self._name)
+        connection = connection_to(self._context, self._wanted)
         connection.set_verify(SSL.VERIFY_PEER, self._verify)
         return connection
 

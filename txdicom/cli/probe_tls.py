@@ -24,7 +24,7 @@ from txdicom.cli.probe_answers import Answer, not_known
 from txdicom.cli.target import Target
 from txdicom.errors import AssociationTimeout, ConnectionFailed
 from txdicom.tcp import client_endpoint
-from txdicom.tls import TLSSettings, certificate_options, connection_to
+from txdicom.tls import TLSSettings, certificate_options, connection_to, wanted_name
 from txdicom.tls_errors import tls_failure
 
 _VERSIONS = {
@@ -56,7 +56,7 @@ class _OfVersion:
 
     def __init__(self, version: str, settings: TLSSettings, host: str) -> None:
         self.asked_for_certificate = False
-        self._name = settings.server_name or host
+        self._wanted = wanted_name(settings.server_name or host)
         own = certificate_options(settings)
         context = SSL.Context(SSL.TLS_METHOD)
         if "certificate" in own:
@@ -71,7 +71,7 @@ class _OfVersion:
         self._context = context
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
-        return connection_to(self._context, self._name)
+        return connection_to(self._context, self._wanted)
 
     def _look(self, connection: Any, where: int, result: int) -> None:
         if _CERTIFICATE_REQUEST in connection.get_state_string():
