@@ -44,10 +44,12 @@ class StreamsTests(InteropTestCase):
         """Without standard input, output or error it works all the same."""
         target = await self.serve()
         for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
-            ran = await self.shell(
-                f'"$0" -m txdicom echo "$1" --explain {closed}; echo "code $?"', target
-            )
-            self.assertIn("code 0", ran.output, closed)
+            for arguments in ('"$1" --explain', '"$1" "$1"'):
+                ran = await self.shell(
+                    f'"$0" -m txdicom echo {arguments} {closed}; echo "code $?"', target
+                )
+                self.assertIn("code 0", ran.output, closed)
+                self.assertNotIn("Traceback", ran.output, closed)
 
     async def test_full(self) -> None:
         """Where the output cannot be written it is said, and the code is not 0."""
@@ -78,3 +80,17 @@ class StreamsTests(InteropTestCase):
             self.assertEqual(await command.ended(), code, command.output)
             self.assertNotIn("Traceback", command.output)
             self.assertIn(said, command.output)
+
+    async def test_interrupted_again(self) -> None:
+        """A second Ctrl-C does not wait for what the first one ends, and is no traceback."""
+        target = await self.serve("silence:on-release")
+        command = self.start(
+            *(sys.executable, "-m", "txdicom", "echo", target, "-d"),
+            *("--forever", "--interval", "600", "--timeout", "600"),
+        )
+        await command.says("echo 1: 0x0000")
+        command.transport.signalProcess("INT")
+        await command.says("END OUTGOING A-RELEASE-RQ")
+        command.transport.signalProcess("INT")
+        self.assertEqual(await command.ended(), 0, command.output)
+        self.assertNotIn("Traceback", command.output)

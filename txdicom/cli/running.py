@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from functools import partial
+from signal import SIGINT, signal
 from threading import Thread
 from typing import Any
 
@@ -16,8 +17,8 @@ def run(
 ) -> bool:
     """Run the reactor until what was started is done, or interrupted with Ctrl-C.
 
-    An interrupt cancels it, and waits until it has ended: until associations are released. Returns
-    whether there was one.
+    An interrupt cancels it, and waits until it has ended: until associations are released. A second
+    one does not wait. Returns whether there was one.
 
     :param ended: called then, before the reactor stops
     :raise Exception: what the Deferred failed with
@@ -36,6 +37,7 @@ def run(
 
     def cancel(running: Deferred[Any]) -> Deferred[Any]:
         interrupted.append(True)
+        signal(SIGINT, lambda *_: reactor.callFromThread(reactor.crash))
         running.cancel()
         return running
 
