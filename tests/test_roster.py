@@ -246,12 +246,6 @@ class SourceTests(RosterTestCase):
         error = self.assertRaises(roster.RosterError, roster.read, "-")
         self.assertIn("stdin:2: ", str(error))
 
-    def test_closed_input(self) -> None:
-        """A standard input that was closed is said to be, in a sentence."""
-        self.patch(sys, "stdin", None)
-        error = self.assertRaises(OSError, roster.read, "-")
-        self.assertIn("stdin, which is closed", str(error))
-
     def test_too_long(self) -> None:
         """A roster is read up to a bound: a device may have no end."""
         path = self.mktemp()

@@ -25,7 +25,7 @@ class NumberTests(SynchronousTestCase):
         """An address that is not four decimal numbers is refused: who means 127.0.0.1 by 127.1?"""
         for given in (
             "127.1", "10.1.2", "1.2.3.256", "1.2.3.4.5", "192.168.001.010", "127.0.0.1.", "104.",
-            "0x7f000001", "0X7F.1", "127.0.0.0x1", "0x", "pacs.1",
+            "0x7f000001", "0X7F.1", "127.0.0.0x1", "0x", "pacs.1", "127\u30021",
         ):  # fmt: skip
             with self.assertRaisesRegex(ValueError, "is four numbers", msg=given):
                 parse_target(given)

@@ -60,6 +60,9 @@ class StreamsTests(InteropTestCase):
         self.assertIn("txdicom echo: [Errno 28]", ran.output)
         self.assertNotIn("ignored", ran.output)
         self.assertIn("code 2", ran.output)
+        ran = await self.shell('"$0" -m txdicom echo "$1" --save /dev/full; echo "code $?"', target)
+        for said in ("stages: connect", "txdicom echo: [Errno 28]", "code 2"):
+            self.assertIn(said, ran.output)
 
     async def test_interrupted(self) -> None:
         """Ctrl-C ends it at each stage, without a traceback; nothing that was not is reported."""

@@ -98,13 +98,16 @@ def _echo(parsed: argparse.Namespace) -> int:
     exchange = _recording(parsed)
     outcome = _run(target, settings, _printer(parsed), _further(parsed), exchange)
     _warn_of_expiry(outcome, parsed.warn_expiry)
-    if exchange is not None:
-        exchange.finish(outcome, parsed.debug)
+    try:
+        if exchange is not None:
+            exchange.finish(outcome, parsed.debug)
+    finally:  # that it cannot be kept is no reason to keep what came of it back
+        if not parsed.nagios:
+            _print_summary(parsed, outcome)
     if parsed.nagios:
         state, line = machine.nagios(outcome, parsed.warning, parsed.critical)
         print(line)
         return state
-    _print_summary(parsed, outcome)
     return outcome.exit_code
 
 

@@ -85,8 +85,6 @@ def read(name: str) -> list[Target]:
     if name != STDIN:
         with open(name, "rb") as file:
             return parse(_bounded(file, name), name)
-    if sys.stdin is None:  # Python's way to say that it was closed from the beginning
-        raise OSError("the roster cannot be read from stdin, which is closed")
     return parse(_bounded(sys.stdin.buffer, "stdin"), "stdin")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from unicodedata import normalize
 
 from txdicom.titles import checked_title
 
@@ -93,7 +92,7 @@ def _check_host(host: str) -> None:
         if not isIPv6Address(host):
             raise ValueError(f"not an IPv6 address: {host!r}")
         return
-    plain = normalize("NFKC", host)  # as IDNA does, so that full-width digits are digits
+    plain = host if host.isascii() else _plain(host)
     if _NUMBER.fullmatch(plain.removesuffix(".").rpartition(".")[2]):
         from twisted.internet.abstract import isIPAddress
 
@@ -102,3 +101,10 @@ def _check_host(host: str) -> None:
             if plain.isdigit():
                 hint = "is it a port?"
             raise ValueError(f"not a host name or address: {host!r}; {hint}")
+
+
+def _plain(host: str) -> str:
+    """A name as IDNA takes it (RFC 3490 3.1): full-width digits are digits, and stops are dots."""
+    from unicodedata import normalize
+
+    return normalize("NFKC", host).replace("\u3002", ".")
