@@ -161,7 +161,7 @@ def _add_tls(echo: argparse.ArgumentParser) -> None:
     group = echo.add_argument_group("TLS")
     group.add_argument("--tls", action="store_true", help="connect with TLS 1.2 or 1.3")
     group.add_argument("--ca", metavar="FILE", help="certificates to trust (the system's)")
-    group.add_argument("--cert", metavar="FILE", help="our certificate")
+    group.add_argument("--cert", metavar="FILE", help="our certificate, and its chain")
     group.add_argument("--key", metavar="FILE", help="its private key, if not in the same file")
     group.add_argument("--server-name", metavar="NAME", help="the name in the certificate")
     group.add_argument("--tls-insecure", action="store_true", help="take any certificate")
