@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from txdicom import errors
 from txdicom.cli import further
 from txdicom.cli.certificate import HOSTNAME_MISMATCH, CertificateProblem
-from txdicom.cli.conditions import GivenUp, RecordingEnds, RequestorFault
+from txdicom.cli.conditions import GivenUp, NotWhole, RecordingEnds, RequestorFault
 from txdicom.cli.explain import (
     CASES,
     WIDTH,
@@ -53,15 +53,16 @@ def timed_out(stage: str, **facts: Any) -> Outcome:
     return failed(errors.AssociationTimeout("timeout", 3, "answer"), stage, **facts)
 
 
-def responded(*statuses: int) -> Outcome:
+def responded(*statuses: int, field: int = 0x0001, **facts: Any) -> Outcome:
     """An exchange of another service, with responses of these statuses."""
     return failed(
         None,
         recorded=True,
         responses=[
-            Response(f"C-STORE-RQ message {number}", status, "ignored")
+            Response(f"C-STORE-RQ message {number}", status, "ignored", field)
             for number, status in enumerate(statuses, 1)
         ],
+        **facts,
     )
 
 
@@ -97,6 +98,12 @@ def other_message_id() -> Outcome:
         echoes=[Echo(1, 1)],
         last_response={"CommandField": 0x8030, "MessageIDBeingRespondedTo": 7},
     )
+
+
+def release_failed() -> errors.AssociationError:
+    error = errors.AssociationTimeout("t", 1, "x")
+    error.stage = "release"
+    return error
 
 
 #: What was seen, the case that it is, and words that have to be in its explanation.
@@ -190,10 +197,13 @@ SEEN = (
     (timed_out("associate"), "associate-timeout", "Try with --tls"),
     (timed_out("associate", tls_wanted=True), "associate-timeout", "no whole answer"),
     (aborted("exchange", nothing_awaited=True), "aborted-idle", "nothing that was asked"),
+    (lost("exchange", answer_begun=True), "answered-in-part", "before that was done"),
+    (aborted("exchange", answer_begun=True), "answered-in-part", "had begun to answer"),
     (timed_out("exchange", after="the C-STORE-RQ message 1"), "request-timeout", "C-STORE-RQ"),
     (speaks("HTTP", "echo"), "changes-protocol", "bytes of HTTP came where a PDU was due"),
     (failed(GivenUp("the requestor aborted"), "echo"), "given-up", "time-out of its own"),
     (failed(RequestorFault("its PDU is not whole")), "requestor-fault", "look at the requestor"),
+    (failed(NotWhole("its message is not whole")), "requestor-fault", "the logs of both"),
     (failed(RecordingEnds("nothing more is there"), "echo"), "recording-ends", "nothing more"),
     (other_message_id(), "other-message-id", "another message"),
     (lost("echo"), "echo-lost", "without a word"),
@@ -210,12 +220,23 @@ SEEN = (
     (responded(0xB000, 0x1234), "response-unknown", "does not say"),
     (responded(0xFE00), "response-cancel", "cancelled"),
     (responded(0xB000), "response-warning", "0xB000 - Warning (ignored)"),
+    (responded(0xB000, field=0x0010), "response-suboperations", "one or more failed"),
+    (responded(0xB000, field=0x0021), "response-suboperations", "one or more failed"),
+    (responded(0xB007, field=0x0021), "response-warning", "was done"),
     (
         answered(0, responses=[Response("N-SET-RQ message 2", 0x106, None)]),
         "response-failure",
         "SET",
     ),
-    (answered(0, release_error=errors.AssociationTimeout("t", 1, "x")), "release", "verified"),
+    (answered(0, release_error=release_failed()), "release", "stage release: no x within 1 s (t)"),
+    (failed(None, release_error=release_failed()), "release", "All that was asked for"),
+    (
+        answered(0, release_error=release_failed(), unfinished=b"\x06\0\0\0"),
+        "release",
+        "(A-RELEASE-RP) its first 4 bytes came",
+    ),
+    (answered(0x0110, release_error=release_failed()), "status", "stage release: no x"),
+    (responded(0xA700, release_error=release_failed()), "response-failure", "stage release: no x"),
 )
 
 
@@ -263,6 +284,17 @@ class CaseTests(SynchronousTestCase):
             ),
         )
         self.assertEqual(len(explain(lost("echo")).happened), 1)  # type: ignore[union-attr]
+
+    def test_release(self) -> None:
+        """Where only the release failed it is the stage, but not where an answer was bad, too."""
+        for outcome, stage in (
+            (answered(0), "release"),
+            (failed(None), "release"),
+            (answered(0x0110), "echo"),
+            (responded(0xA700), "exchange"),
+        ):
+            outcome.release_error = release_failed()
+            self.assertEqual(explain(outcome).stage, stage)  # type: ignore[union-attr]
 
     def test_good_certificate(self) -> None:
         """A TLS failure without a fault in the certificate says nothing about the certificate."""
@@ -317,14 +349,19 @@ class TitleTests(SynchronousTestCase):
         """Who has let titles be tried is told which to say, and not to let some be tried."""
         for reason, option in ((7, "-aec YOU"), (3, "-aet ME")):
             outcome = failed(errors.AssociationRejected(1, 1, reason))
-            before = explain(outcome).tries
+            before = self.advice(outcome)
             self.assertIn("--try-titles", before[-1])
             outcome.tried = [failed(errors.AssociationRejected(1, 1, reason))]
-            self.assertEqual(explain(outcome).tries, before[:-1])
+            self.assertEqual(self.advice(outcome), before[:-1])
             outcome.tried += [answered(0), answered(0)]
-            told, *others = explain(outcome).tries
+            told, *others = self.advice(outcome)
             self.assertEqual(told, f"Say a title that is accepted: {option}")
             self.assertNotIn("TITLE", "".join(others))
+
+    def advice(self, outcome: Outcome) -> tuple[str, ...]:
+        explanation = explain(outcome)
+        assert explanation is not None
+        return explanation.tries
 
     def tried(self, outcome: Outcome, results: list[Outcome]) -> list[tuple[str | None, str]]:
         """Try as many titles as there are results. Returns what was called, and by whom."""

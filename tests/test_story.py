@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.test_exchange import ACCEPT, ASK, ASSOCIATED, REQUEST, answer, lines
+from tests.test_exchange import ACCEPT, ASK, ASSOCIATED, REQUEST, answer, echo, lines
 from txdicom.cli.exchange import Line
 from txdicom.cli.explain import explain, explanation_lines
 from txdicom.cli.kept import Kept
@@ -20,8 +20,10 @@ from txdicom.upperlayer.pdu import (
     AssociateAC,
     AssociateRJ,
     AssociateRQ,
+    PDataTF,
     ReleaseRP,
     ReleaseRQ,
+    decode,
 )
 from txdicom.upperlayer.user_information import AsynchronousOperationsWindow, UserIdentityRQ
 
@@ -70,7 +72,7 @@ def told(exchanged: list[Line], target: Target | None = None, **facts: Any) -> s
 def case(exchanged: list[Line]) -> str | None:
     """The name of the case that an exchange is."""
     explanation = explain(outcome_of(Kept(exchanged)))
-    return explanation and explanation.case
+    return None if explanation is None else explanation.case
 
 
 class ContextTests(SynchronousTestCase):
@@ -126,8 +128,7 @@ class StatusTests(SynchronousTestCase):
         ):
             answered = stored(status, ErrorComment="full")
             self.assertIn(words, told(lines(*ASSOCIATED, *store(), *answered, *RELEASED)))
-        for status in (0x0000, 0xFF00):
-            answered = [*stored(status), *stored(0)]
+        for answered in (stored(0), [*stored(0xFF00), *stored(0)]):
             self.assertIsNone(case(lines(*ASSOCIATED, *store(), *answered, *RELEASED)))
 
     def test_many(self) -> None:
@@ -169,7 +170,7 @@ class PlaceTests(SynchronousTestCase):
         """An A-ABORT is placed after what was sent before it, and no echo is spoken of."""
         for before, place in (
             (store(), "After the C-STORE-RQ message 1: the peer aborted"),
-            (store()[:1], "After the C-STORE-RQ message 1: the peer aborted"),
+            (store()[:1], "After the A-ASSOCIATE-AC: the peer aborted"),
             ([*store(), *stored(0xFF00)], "After the C-STORE-RQ message 1: the peer aborted"),
             ([*store(), *stored(0)], "After the C-STORE-RSP to message 1: the peer aborted"),
             ([], "After the A-ASSOCIATE-AC: the peer aborted"),
@@ -241,13 +242,210 @@ class PlaceTests(SynchronousTestCase):
         for exchanged, words in (
             (lines((">", b"GET / HTTP/1.1\r\n")), "what the requestor sent is wrong: HTTP"),
             (happens(part, "<", "closed"), "A-ASSOCIATE-RQ is not whole (its first 20 of"),
-            (happens(part, ">", "closed"), "it closed the connection, and the requestor's"),
+            (happens(part, ">", "closed"), "the requestor closed the connection, and its A-A"),
         ):
             self.assertEqual(case(exchanged), "requestor-fault")
             self.assertIn(words, told(exchanged))
             self.assertNotIn("web server", told(exchanged))
         self.assertEqual(case(part), "recording-ends")
         self.assertIsNone(case(part + lines(*ASSOCIATED, *RELEASED)))
+
+
+class ReleaseTests(SynchronousTestCase):
+    """Releases that fail, and others that come too early."""
+
+    RELEASE = (">", ReleaseRQ().encode())
+
+    def test_only_the_release(self) -> None:
+        """Where all was answered, only the release is said to have failed, whatever the service."""
+        part = ("<", ReleaseRP().encode()[:4])
+        for before in ([(">", ASK), ("<", answer())], [*store(), *stored(0)], []):
+            asked = lines(*ASSOCIATED, *before, self.RELEASE)
+            for exchanged in (
+                asked,
+                happens(asked, "<", "closed"),
+                [*asked, *lines(("<", ABORT))],
+                [*asked, *lines((">", ABORT))],
+                happens([*asked, *lines(part)], "<", "closed"),
+                [*asked, *lines(("<", b"\xf9\xff"), (">", Abort(2, 1).encode()))],
+            ):
+                self.assertEqual(case(exchanged), "release")
+                said = told(exchanged)
+                self.assertIn("At the stage release: ", said)
+                self.assertIn("All that was asked for was answered; only the end", said)
+                self.assertNotIn("echo", said.replace("Echoes", ""))
+            said = told(happens([*asked, *lines(part)], "<", "closed"))
+            self.assertIn("Of the peer's last PDU (A-RELEASE-RP) its first 4 bytes came.", said)
+
+    def test_once(self) -> None:
+        """The requestor's A-ABORT after a release that failed is no further failure."""
+        garbled = ("<", b"\xf9\xff\xff\xff\xff\xfb"), (">", Abort(2, 1).encode())
+        exchanged = lines(*ASSOCIATED, (">", ASK), ("<", answer()), self.RELEASE, *garbled)
+        outcome = outcome_of(Kept(happens(exchanged, "<", "closed")))
+        self.assertEqual((outcome.exit_code, outcome.error), (0, None))
+        self.assertIn("unknown PDU type 0xf9", str(outcome.release_error))
+
+    def test_after_a_status(self) -> None:
+        """A status that is not of success counts for more than the release."""
+        for before, name in (
+            ([(">", ASK), ("<", answer(status=0x0110))], "status"),
+            ([*store(), *stored(0xA700)], "response-failure"),
+        ):
+            exchanged = happens(lines(*ASSOCIATED, *before, self.RELEASE), "<", "closed")
+            self.assertEqual(case(exchanged), name)
+            self.assertIn("At the stage release: ", told(exchanged))
+        self.assertEqual(
+            outcome_of(
+                Kept(lines(*ASSOCIATED, (">", ASK), ("<", answer(status=0x0110)), self.RELEASE))
+            ).exit_code,
+            9,
+        )
+
+    def test_too_early(self) -> None:
+        """A release that leaves a request unanswered is said to, and is the requestor's."""
+        for asked, words in (
+            ([(">", ASK)], "without an answer to the C-ECHO-RQ message 1, 0.003 s after it"),
+            (
+                [*store(), *stored(0xFF00)],
+                "without a final answer to the C-STORE-RQ message 1 after 1 pending one,",
+            ),
+            (store()[:1], "and its C-STORE-RQ message 1 is not whole"),
+        ):
+            exchanged = lines(*ASSOCIATED, *asked, *RELEASED)
+            for whole in (exchanged, happens(exchanged, "<", "closed")):
+                self.assertIn("the requestor released the association", told(whole))
+                self.assertIn(words, told(whole))
+        closed = happens(lines(*ASSOCIATED, (">", ASK), self.RELEASE), "<", "closed")
+        self.assertEqual(case(closed), "echo-lost")
+        self.assertIn("At the stage echo: ", told(closed))
+
+    def test_both(self) -> None:
+        """Where both ask for the release, it is not over before both have answered."""
+        asked = (*ASSOCIATED, self.RELEASE, ("<", ReleaseRQ().encode()), (">", RELEASED[1][1]))
+        self.assertEqual(case(lines(*asked)), "release")
+        self.assertIsNone(case(lines(*asked, RELEASED[1])))
+        crossed = (*ASSOCIATED, ("<", ReleaseRQ().encode()), self.RELEASE, (">", RELEASED[1][1]))
+        self.assertIsNone(case(lines(*crossed, RELEASED[1])))
+
+
+class MiddleTests(SynchronousTestCase):
+    """Exchanges whose beginning was not recorded."""
+
+    def test_associated(self) -> None:
+        """Where something was sent, an association had been accepted."""
+        asked = lines((">", ASK))
+        for exchanged, name in (
+            (happens(asked, "<", "closed"), "echo-lost"),
+            ([*happens(asked, ">", "timeout"), *lines((">", ABORT))], "echo-timeout"),
+            (asked, "recording-ends"),
+        ):
+            self.assertEqual(case(exchanged), name)
+            self.assertIn("At the stage echo: ", told(exchanged))
+        for whole in (
+            lines((">", ASK), ("<", answer()), *RELEASED),
+            lines(*RELEASED),
+            lines(RELEASED[1]),
+            lines(("<", ReleaseRQ().encode()), (">", ReleaseRP().encode())),
+            lines((">", ReleaseRP().encode())),
+            lines((">", ABORT)),
+        ):
+            self.assertIsNone(case(whole))
+        self.assertNotIn("titles", told(lines(("<", ABORT))))
+
+    def test_unknown_request(self) -> None:
+        """A response whose request may have been made before is nothing wrong."""
+        for response in ([("<", answer(7))], stored(0, 7)):
+            self.assertIsNone(case(lines(*response, *RELEASED)))
+            self.assertIn("not outstanding", told(lines(ASSOCIATED[1], *response)))
+        for response, words in (
+            ([("<", answer(7, 0x0110))], "C-ECHO-RQ message 7 was answered 0x0110"),
+            (stored(0xA700, 7), "C-STORE-RQ message 7 was answered 0xA700"),
+        ):
+            self.assertIn(words, told(lines(*response, *RELEASED)))
+
+    def test_within_a_message(self) -> None:
+        """So is the rest of a message whose beginning was not seen."""
+        self.assertIsNone(case(lines(*store()[1:], *stored(0), *store(2), *stored(0, 2))))
+        whole = lines(*ASSOCIATED, *store()[1:])
+        self.assertIn("a data set fragment out of its turn", told(whole))
+
+
+class TurnTests(SynchronousTestCase):
+    """What may not come where it comes."""
+
+    def test_acceptor(self) -> None:
+        """A PDU that the peer may not send there is a violation, whichever it is."""
+        rejected = AssociateRJ(1, 1, 7).encode()
+        asking = [ASSOCIATED[0]]
+        echoing = [*ASSOCIATED, (">", ASK)]
+        for before, unexpected, name in (
+            (echoing, rejected, "A-ASSOCIATE-RJ"),
+            (echoing, ACCEPT.encode(), "A-ASSOCIATE-AC"),
+            (echoing, ReleaseRP().encode(), "A-RELEASE-RP"),
+            (echoing, REQUEST.encode(), "A-ASSOCIATE-RQ"),
+            (asking, ReleaseRP().encode(), "A-RELEASE-RP"),
+            (asking, ReleaseRQ().encode(), "A-RELEASE-RQ"),
+            (asking, answer(), "P-DATA-TF"),
+            (ASSOCIATED, ReleaseRP().encode(), "A-RELEASE-RP"),
+            ([*ASSOCIATED, ("<", ReleaseRQ().encode())], answer(), "P-DATA-TF"),
+        ):
+            exchanged = lines(*before, ("<", unexpected))
+            self.assertEqual(case(exchanged), "violation")
+            self.assertIn(f"{name} is not expected here", told(exchanged))
+
+    def test_requestor(self) -> None:
+        """So it is of the requestor's, and is not laid at the peer's door."""
+        for before, unexpected in (
+            (ASSOCIATED, REQUEST.encode()),
+            (ASSOCIATED[:1], ASK),
+            (ASSOCIATED, ACCEPT.encode()),
+            (ASSOCIATED, ReleaseRP().encode()),
+        ):
+            exchanged = lines(*before, (">", unexpected))
+            self.assertEqual(case(exchanged), "requestor-fault")
+            self.assertIn("is not expected here", told(exchanged))
+
+    def test_nameless(self) -> None:
+        """A message without a message ID, or without a command field, can be no request."""
+        without = message("<", 0x0021, MessageIDBeingRespondedTo=1, Status=0)
+        for after, words in (
+            (without, "C-MOVE-RQ without a message ID"),
+            (message("<", 0x0030), "C-ECHO-RQ without a message ID"),
+        ):
+            exchanged = lines(*ASSOCIATED, (">", ASK), *after)
+            self.assertEqual(case(exchanged), "violation")
+            self.assertIn(words, told(exchanged))
+            mirrored = [(">", pdu) for _, pdu in after]
+            self.assertEqual(case(lines(*ASSOCIATED, *mirrored)), "requestor-fault")
+        no_field = answer().replace(b"\0\0\0\x01\x02\0\0\0", b"\0\0\x99\x01\x02\0\0\0")
+        self.assertIn(
+            "a message without a command field", told(lines(*ASSOCIATED, ("<", no_field)))
+        )
+        none = message("<", 0x8030, Status=0)
+        self.assertIn("to message ID None, which", told(lines(*ASSOCIATED, (">", ASK), *none)))
+
+    def test_asks_itself(self) -> None:
+        """The peer may ask, too; what the requestor answers is told as what others answer."""
+        asked = (*ASSOCIATED, ("<", ASK))
+        self.assertIsNone(case(lines(*asked, (">", answer()), *RELEASED)))
+        refused = lines(*asked, (">", answer(status=0x0110)), *RELEASED)
+        self.assertEqual(case(refused), "response-failure")
+        self.assertIn("C-ECHO-RQ message 1 was answered 0x0110", told(refused))
+
+    def test_used_message_id(self) -> None:
+        """A message ID that is outstanding is not to be used again, by whom is said."""
+        exchanged = lines(*ASSOCIATED, (">", ASK), (">", ASK), ("<", answer()), ("<", answer()))
+        self.assertEqual(case(exchanged), "requestor-fault")
+        self.assertIn("while another message 1 is outstanding", told(exchanged))
+        again = lines(*ASSOCIATED, *store(), *stored(0), *store(), *stored(0), *RELEASED)
+        self.assertIsNone(case(again))
+
+    def test_two_in_one(self) -> None:
+        """Two messages in one P-DATA-TF are two."""
+        asked = [decode(echo(0x0030, MessageID=number)) for number in (1, 2)]
+        both = PDataTF(tuple(value for pdu in asked for value in pdu.values)).encode()  # type: ignore[union-attr]
+        exchanged = lines(*ASSOCIATED, (">", both), ("<", answer(2)), ("<", answer(1)), *RELEASED)
+        self.assertIsNone(case(exchanged))
 
 
 class AnswerTests(SynchronousTestCase):
@@ -306,6 +504,60 @@ class AnswerTests(SynchronousTestCase):
     def test_asked_for_nothing(self) -> None:
         """A requestor that aborts at once is said to have asked for nothing."""
         self.assertIn("asked for nothing", told(lines(*ASSOCIATED, (">", ABORT))))
+
+    def test_pending(self) -> None:
+        """How many pending responses came is told, and that the final one did not."""
+        asked = [*store(), *stored(0xFF00), *stored(0xFF01)]
+        without = "without a final answer to the C-STORE-RQ message 1 after 2 pending ones"
+        pending = lines(*ASSOCIATED, *asked)
+        for exchanged, name in (
+            (happens(pending, "<", "closed"), "answered-in-part"),
+            ([*pending, *lines(("<", ABORT))], "answered-in-part"),
+            ([*pending, *lines((">", ABORT))], "given-up"),
+            (pending, "recording-ends"),
+        ):
+            self.assertEqual(case(exchanged), name)
+            self.assertIn(without, told(exchanged))
+        waited = [*happens(pending, ">", "timeout"), *lines((">", ABORT))]
+        self.assertIn("no final answer to the C-STORE-RQ message 1 after 2 pending", told(waited))
+        half = message("<", 0x8001, b"data", MessageIDBeingRespondedTo=1, Status=0xFF00)[:1]
+        exchanged = happens(lines(*ASSOCIATED, *store(), *half), "<", "closed")
+        self.assertEqual(case(exchanged), "answered-in-part")
+        self.assertIn("without a whole answer", told(exchanged))
+
+    def test_pending_echo(self) -> None:
+        """Each response to an echo is final."""
+        exchanged = lines(*ASSOCIATED, (">", ASK), ("<", answer(status=0xFF00)), *RELEASED)
+        self.assertEqual(case(exchanged), "status")
+
+    def test_not_whole(self) -> None:
+        """Who sent only a part of what it asks for is told so, and the peer not blamed."""
+        half = lines((">", REQUEST.encode()[:50]))
+        find = lines(*ASSOCIATED, *store()[:1])
+        for asked, words in (
+            (half, "A-ASSOCIATE-RQ is not whole (its first 50 of"),
+            (lines(*ASSOCIATED, (">", ASK[:20])), "P-DATA-TF is not whole (its first 20 of"),
+            (find, "C-STORE-RQ message 1 is not whole"),
+        ):
+            for exchanged in (
+                happens(asked, "<", "closed"),
+                [*asked, *lines(("<", ABORT))],
+                happens(asked, ">", "closed"),
+            ):
+                self.assertEqual(case(exchanged), "requestor-fault")
+                self.assertIn(words, told(exchanged))
+                self.assertNotIn("crashed", told(exchanged))
+                self.assertNotIn("?", told(exchanged))
+            self.assertEqual(case(asked), "recording-ends")
+        self.assertEqual(case([*find, *lines(("<", ReleaseRQ().encode()))]), "requestor-fault")
+        given_up = told([*find, *lines((">", ABORT))])
+        self.assertIn("the requestor aborted, and its C-STORE-RQ message 1 is not", given_up)
+
+    def test_answered_early(self) -> None:
+        """A request that is answered before it is whole is answered."""
+        first, second = store()
+        exchanged = lines(*ASSOCIATED, first, *stored(0xA700), second, *RELEASED)
+        self.assertEqual(case(exchanged), "response-failure")
 
     def test_left_out(self) -> None:
         """Where PDUs were left out, the last that was kept is not taken for the end."""

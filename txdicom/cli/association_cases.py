@@ -7,10 +7,12 @@ from txdicom.cli.conditions import (
     REPORT,
     Case,
     GivenUp,
+    NotWhole,
     RecordingEnds,
     RequestorFault,
     all_of,
     answered,
+    answered_in_part,
     any_of,
     associating,
     changes_protocol,
@@ -27,6 +29,7 @@ from txdicom.cli.conditions import (
     release_failed,
     scrap_came,
     status,
+    suboperations_failed,
     with_identity,
     with_implicit,
     with_window,
@@ -146,8 +149,15 @@ ASSOCIATION_CASES = (
     Case(
         "aborted-idle",
         all_of(ended, nothing_awaited),
-        "The peer ended the association, though nothing that was asked of it was left unanswered.",
+        "The peer ended the association, though nothing that was asked of it here was left"
+        " unanswered.",
         (ASK,),
+    ),
+    Case(
+        "answered-in-part",
+        all_of(ended, answered_in_part),
+        "The peer had begun to answer, and the association ended before that was done.",
+        ("Try again.", ASK),
     ),
     # associate: no proper answer
     Case(
@@ -284,6 +294,13 @@ ASSOCIATION_CASES = (
     ),
     Case(
         "requestor-fault",
+        failed_with(NotWhole),
+        "The peer had nothing whole that it could answer: the rest of it was not sent, or did not"
+        " get through, or the peer ended it before that.",
+        ("Have the logs of both looked at for this moment.",),
+    ),
+    Case(
+        "requestor-fault",
         failed_with(RequestorFault),
         "The peer has nothing there that it could answer: look at the requestor, or at what is"
         " between the two.",
@@ -337,6 +354,13 @@ ASSOCIATION_CASES = (
         (ASK,),
     ),
     Case(
+        "response-suboperations",
+        suboperations_failed,
+        "The two speak DICOM. Of the sub-operations of a C-GET or C-MOVE, in which the objects are"
+        " sent one by one, one or more failed or gave a warning.",
+        ("Look at the numbers of sub-operations in the response.", ASK),
+    ),
+    Case(
         "response-warning",
         answered(STATUS_WARNING),
         "The two speak DICOM. What was asked for was done, and something about it was not as it"
@@ -346,7 +370,8 @@ ASSOCIATION_CASES = (
     Case(
         "release",
         release_failed,
-        "The echo was answered; only the end of the association was not as it should be.",
-        ("It is verified all the same. If it happens often, report it to the maker.",),
+        "All that was asked for was answered; only the end of the association was not as it should"
+        " be.",
+        ("What was answered counts all the same. If it happens often, report it to the maker.",),
     ),
 )

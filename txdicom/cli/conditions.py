@@ -20,6 +20,10 @@ from txdicom.errors import (
 )
 from txdicom.uids import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
 
+# Table E.1-1 of PS3.7, Command Field
+C_GET_RQ = 0x0010
+C_MOVE_RQ = 0x0021
+
 
 class GivenUp(AssociationError):
     """In an exchange that was kept: the requestor ended it, for a reason that is not to be seen."""
@@ -27,6 +31,10 @@ class GivenUp(AssociationError):
 
 class RequestorFault(AssociationError):
     """In an exchange that was kept: the requestor sent what cannot be answered."""
+
+
+class NotWhole(RequestorFault):
+    """In an exchange that was kept: it ended within what the requestor sent."""
 
 
 class RecordingEnds(AssociationError):
@@ -143,12 +151,12 @@ def with_implicit(outcome: Outcome) -> bool:
 
 def part_came(outcome: Outcome) -> bool:
     """What came last is the beginning of a PDU."""
-    return outcome.error is not None and is_part(outcome.unfinished)
+    return is_part(outcome.unfinished)
 
 
 def scrap_came(outcome: Outcome) -> bool:
     """What came is too little to be told, but no beginning of a PDU."""
-    return outcome.error is not None and bool(outcome.unfinished) and not part_came(outcome)
+    return bool(outcome.unfinished) and not part_came(outcome)
 
 
 def other_message_id(outcome: Outcome) -> bool:
@@ -174,10 +182,19 @@ def status(*statuses: int) -> Applies:
 
 
 def answered(*categories: str) -> Applies:
-    """A response of another service is of one of these categories."""
+    """A response to anything but the requestor's echoes is of one of these categories."""
     return lambda outcome: (
         outcome.error is None
         and any(code_to_category(given.status) in categories for given in outcome.responses)
+    )
+
+
+def suboperations_failed(outcome: Outcome) -> bool:
+    """A C-GET or C-MOVE ended with sub-operations that failed, or gave a warning."""
+    # PS3.4 C.4.2.1.5 and C.4.3.1.4; to other requests the same status says something else
+    return outcome.error is None and any(
+        given.status == 0xB000 and given.field in (C_GET_RQ, C_MOVE_RQ)
+        for given in outcome.responses
     )
 
 
@@ -199,6 +216,11 @@ def in_plain_tcp(outcome: Outcome) -> bool:
 def release_failed(outcome: Outcome) -> bool:
     """All was well but for the release."""
     return outcome.error is None and outcome.release_error is not None
+
+
+def answered_in_part(outcome: Outcome) -> bool:
+    """Responses of the category pending came, or a part of one."""
+    return outcome.answer_begun
 
 
 def nothing_awaited(outcome: Outcome) -> bool:

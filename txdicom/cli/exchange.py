@@ -9,7 +9,7 @@ from twisted.internet.error import ConnectionDone
 
 from txdicom.cli.part import is_part, part_name, part_size
 from txdicom.cli.text import wrapped
-from txdicom.dimse.command import CommandSet, command_name
+from txdicom.dimse.command import RESPONSE, CommandSet, command_name
 from txdicom.dimse.message import Assembler, Message
 from txdicom.dimse.status import status_words
 from txdicom.errors import AssociationError, AssociationTimeout, ProtocolViolation
@@ -156,16 +156,23 @@ class Step(NamedTuple):
     """A line, understood.
 
     :ivar pdu: None if it is none, or not whole
-    :ivar message: the message that it completes, or None
-    :ivar begun: the command set of a message whose data set is not yet whole, or None
+    :ivar messages: those that it completes
+    :ivar mid_message: whether a message of the same side has begun and is not yet whole
+    :ivar begun: the command set of that message, or None if that is not whole either
     :ivar problem: why it is no PDU, or no message
     """
 
     line: Line
     pdu: PDU | None = None
-    message: Message | None = None
+    messages: tuple[Message, ...] = ()
+    mid_message: bool = False
     begun: CommandSet | None = None
     problem: ProtocolViolation | None = None
+
+    @property
+    def message(self) -> Message | None:
+        """The message that it completes, the last of several, or None."""
+        return self.messages[-1] if self.messages else None
 
     @property
     def is_part(self) -> bool:
@@ -175,27 +182,45 @@ class Step(NamedTuple):
 
 def steps(lines: Iterable[Line]) -> Iterator[Step]:
     """Each line, decoded; messages are put together for each direction."""
-    assemblers = {
-        side: Assembler(16_384, 1_024, lambda _, __: MOST_BYTES) for side in (True, False)
-    }
+    assemblers = {side: _assembler() for side in (True, False)}
     for line in lines:
         if line.happening:
             yield Step(line)
-        else:
-            yield _understood(line, assemblers[line.by_requestor])
+            continue
+        step = _understood(line, assemblers[line.by_requestor])
+        if step.problem is not None:  # what follows may begin a message again
+            assemblers[line.by_requestor] = _assembler()
+        yield step
+
+
+def _assembler() -> Assembler:
+    return Assembler(16_384, 1_024, lambda _, __: MOST_BYTES)
 
 
 def _understood(line: Line, assembler: Assembler) -> Step:
-    pdu = message = None
+    pdu, messages = None, []
     try:
         pdu = decode(line.data)
         if isinstance(pdu, PDataTF):
             for value in pdu.values:
-                message = assembler.feed(value) or message
+                message = assembler.feed(value)
+                if message is not None:
+                    messages.append(message)
     except ProtocolViolation as violation:
         violation.protocol = violation.protocol or spoken_protocol(line.data[:64])
-        return Step(line, pdu, message, problem=violation)
-    return Step(line, pdu, message, assembler.begun)
+        return Step(line, pdu, tuple(messages), problem=violation)
+    return Step(line, pdu, tuple(messages), assembler.mid_message, assembler.begun)
+
+
+def is_by_acceptor(step: Step) -> bool | None:
+    """Whether it is for the acceptor to send this, or, as far as it says so, for the requestor."""
+    if isinstance(step.pdu, (AssociateAC, AssociateRJ)):
+        return True
+    if isinstance(step.pdu, AssociateRQ):
+        return False
+    command = step.begun if step.message is None else step.message.command
+    field = None if command is None else command.get("CommandField")
+    return None if field is None else bool(field & RESPONSE)
 
 
 # The ladder
@@ -277,11 +302,12 @@ def in_words(lines: Iterable[Line]) -> Iterator[str]:
     """Each PDU and message in words; passcodes and tickets are not shown."""
     for step in steps(lines):
         incoming = not step.line.by_requestor
-        if step.message is not None:
-            yield from message_in_words(step.message, incoming)
-        elif step.pdu is not None and not isinstance(step.pdu, PDataTF):
+        for message in step.messages:
+            yield from message_in_words(message, incoming)
+        if step.pdu is not None and not isinstance(step.pdu, PDataTF):
             yield from pdu_in_words(step.pdu, incoming)
         elif step.is_part:
             yield f"{part_name(step.line.data)}: {part_size(step.line.data)}"
         elif step.problem is not None:
-            yield f"no PDU: {printable(step.problem.message, 200)}"
+            what = "no PDU" if step.pdu is None else step.pdu.NAME
+            yield f"{what}: {printable(step.problem.message, 200)}"

@@ -90,7 +90,8 @@ def _advice(outcome: Outcome, tries: tuple[str, ...], names: dict[str, str]) -> 
 def _stage(outcome: Outcome) -> str:
     if outcome.error is not None:
         return outcome.error.stage
-    if outcome.release_error is not None and outcome.exit_code == exit_codes.VERIFIED:
+    answered_well = all(echo.verified for echo in outcome.answered) and not outcome.responses
+    if outcome.release_error is not None and answered_well:
         return "release"
     return "echo" if outcome.echoes else "exchange"
 
@@ -144,7 +145,7 @@ def _happened(outcome: Outcome) -> Iterator[str]:
 
 
 def _responses(outcome: Outcome) -> Iterator[str]:
-    """The responses in other services that were not of success."""
+    """The responses that were not of success, but for those to the requestor's echoes."""
     shown = outcome.responses[:_MOST_SHOWN]
     for response in shown:
         said = f" ({printable(response.error_comment)})" if response.error_comment else ""

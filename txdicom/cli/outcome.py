@@ -42,14 +42,16 @@ class Echo:
 
 
 class Response(NamedTuple):
-    """A response of another service whose status is not success.
+    """A response to anything but the requestor's echoes whose status is not success.
 
     :ivar to: what it answers, in words
+    :ivar field: the command field of that
     """
 
     to: str
     status: int
     error_comment: str | None
+    field: int = 0
 
 
 @dataclass(slots=True)
@@ -75,7 +77,10 @@ class Outcome:
     :ivar recorded: whether it is not of this run, but was read from a file
     :ivar after: what had been seen when it failed, where that was not a verification
     :ivar nothing_awaited: whether all was answered when it failed, in what was read from a file
-    :ivar responses: what was answered in other services with a status other than success
+    :ivar answer_begun: whether responses of the category pending, or a part of one, had come when
+        it failed, in what was read from a file
+    :ivar responses: what else than echoes of the requestor's was answered with a status other than
+        success
     :ivar tried: what came of the other titles that were tried
     """
 
@@ -103,6 +108,7 @@ class Outcome:
     recorded: bool = False
     after: str = ""
     nothing_awaited: bool = False
+    answer_begun: bool = False
     responses: list[Response] = field(default_factory=list)
     tried: list[Outcome] = field(default_factory=list)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
-
 from txdicom.cli import exchange
-from txdicom.cli.conditions import GivenUp, RecordingEnds, RequestorFault
+from txdicom.cli.conditions import GivenUp, NotWhole, RecordingEnds, RequestorFault
 from txdicom.cli.exchange import Step
-from txdicom.cli.exit_codes import VERIFIED
+from txdicom.cli.operations import Request, is_request, malformed, message_name, mismatch
 from txdicom.cli.outcome import Echo, Outcome, Response
 from txdicom.cli.part import part_name, part_size
-from txdicom.dimse.command import C_CANCEL_RQ, C_ECHO_RQ, RESPONSE, command_name
+from txdicom.cli.phases import Phase, joined, may_send
+from txdicom.dimse.command import C_ECHO_RQ, RESPONSE, CommandSet, command_name
+from txdicom.dimse.message import Message
 from txdicom.dimse.status import STATUS_PENDING, STATUS_SUCCESS, code_to_category
 from txdicom.errors import (
     AssociationAborted,
@@ -29,6 +28,7 @@ from txdicom.upperlayer.pdu import (
     AssociateAC,
     AssociateRJ,
     AssociateRQ,
+    PDataTF,
     ReleaseRP,
     ReleaseRQ,
 )
@@ -37,22 +37,11 @@ from txdicom.upperlayer.user_information import (
     UserIdentityRQ,
 )
 
-_ASSOCIATE = "the A-ASSOCIATE-RQ"
-_RELEASE = "the A-RELEASE-RQ"
+_WHOSE = "the requestor's "
 _C_ECHO_RSP = C_ECHO_RQ | RESPONSE
 
 # The reasons with which a service-provider says that what came was wrong (PS3.8 Table 9-26).
 _FAULTS = frozenset(reasons.ABORT_REASON) - {reasons.NOT_SPECIFIED}
-
-
-class _Request(NamedTuple):
-    """A request of the requestor's that is not yet answered."""
-
-    field: int
-    words: str
-    context_id: int | None
-    ms: float | None
-    echo: Echo | None
 
 
 class Story:
@@ -63,74 +52,97 @@ class Story:
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
+        self._phase = Phase.UNSEEN
+        self._all_seen = True  # the association was, from its beginning
         self._began: float | None = None
         self._asked: float | None = None
-        self._waiting_for = ""  # an answer of association control
-        self._requests: dict[int, _Request] = {}
-        self._associated = False
+        self._requests: dict[int, Request] = {}
+        self._latest: Request | None = None
         self._other_requests = False  # than echoes
-        self._over = False
         self._timed_out = False
-        self._cut_short = ""
+        self._cut_short = ""  # what of the requestor's has begun and is not whole
+        self._answer_begun = False  # a message of the acceptor's is not whole
         self._last = ""
         self._contexts: dict[int, str] = {}
 
     def tell(self, step: Step) -> None:
-        """The next step; after a failure nothing more is of interest."""
-        if self.outcome.error is not None:
+        """The next step; after a failure, or the end, nothing more is of interest."""
+        if self._phase is Phase.OVER:
             return
-        by_requestor = step.line.by_requestor
         if step.line.happening:
             self._happening(step)
         elif step.is_part:
             self._part(step)
-        elif by_requestor:
-            self._cut_short = ""
-            self._requestor(step)
         else:
-            self.outcome.unfinished = b""
-            self._acceptor(step)
-        self._responded(step)
+            self._pdu(step)
 
     def end(self) -> Outcome:
         """There is nothing more."""
-        if self.outcome.error is None:
-            if self._unanswered:
-                self._fail(RecordingEnds(f"nothing more is there: {self._without_answer()}"))
-            elif self._cut_short:
-                self._fail(RecordingEnds(f"nothing more is there: {self._cut_short}"))
+        if self._phase is not Phase.OVER and (self._unanswered or self._cut_short):
+            what = self._without_answer() if self._unanswered else f"{_WHOSE}{self._cut_short}"
+            self._fail(RecordingEnds(f"nothing more is there: {what}"))
         return self.outcome
 
     @property
+    def _associated(self) -> bool:
+        return self._phase not in (Phase.UNSEEN, Phase.REQUESTED)
+
+    @property
+    def _open(self) -> Request | None:
+        """The first request that is whole and not answered to its end."""
+        whole = (one for one in self._requests.values() if one.context_id is not None)
+        return next(whole, None)
+
+    @property
     def _unanswered(self) -> str:
-        """What an answer was awaited to, in words."""
-        if self._waiting_for or not self._requests:
-            return self._waiting_for
-        return next(iter(self._requests.values())).words
+        """What an answer is awaited to, in words."""
+        if self._open is not None:
+            return f"the {message_name(self._open.command)}"
+        if self._phase is Phase.REQUESTED:
+            return "the A-ASSOCIATE-RQ"
+        return "the A-RELEASE-RQ" if self._only_release else ""
+
+    @property
+    def _only_release(self) -> bool:
+        """Nothing but the release is left to be done."""
+        all_done = self._open is None and not self._cut_short
+        return self._phase is Phase.RELEASING and all_done
+
+    def _answer(self) -> str:
+        """What did not come: ``whole answer to the C-ECHO-RQ message 1``."""
+        request = self._open
+        if request is not None and request.pending:
+            ones = f"{request.pending} pending one{'s' if request.pending > 1 else ''}"
+            return f"final answer to {self._unanswered} after {ones}"
+        whole = "whole " if self.outcome.unfinished or self._answer_begun else ""
+        return f"{whole}answer to {self._unanswered}"
 
     def _without_answer(self) -> str:
-        whole = "a whole" if self.outcome.unfinished else "an"
-        return f"without {whole} answer to {self._unanswered}"
+        answer = self._answer()
+        return f"without {'an' if answer.startswith('answer') else 'a'} {answer}"
 
     def _fail(self, error: AssociationError) -> None:
-        if self._waiting_for == _RELEASE and self.outcome.exit_code == VERIFIED:
-            error.stage = "release"
-            self.outcome.release_error = error
-            self._waiting_for = ""
-            return
+        outcome, request = self.outcome, self._open
         if type(error).stage == "associate":
             error.stage = self._stage() if self._associated else "associate"
-        if error.stage == "exchange":
-            self.outcome.after = self._unanswered or self._last
-        self.outcome.nothing_awaited = self._associated and not self._unanswered
-        self.outcome.error = error
+        if self._only_release:
+            outcome.release_error = error
+        else:
+            if error.stage == "exchange":
+                outcome.after = self._unanswered or self._last
+            outcome.nothing_awaited = self._associated and not self._unanswered
+            outcome.answer_begun = self._answer_begun or (
+                request is not None and request.pending > 0
+            )
+            outcome.error = error
+        self._phase = Phase.OVER
 
     def _stage(self) -> str:
         """Where the association is; ``exchange`` where it is not for echoes alone."""
-        if self._waiting_for == _RELEASE:
-            return "release"
         if self._requests:
             echoing = all(request.echo is not None for request in self._requests.values())
+        elif self._phase is Phase.RELEASING:
+            return "release"
         else:
             echoing = bool(self.outcome.echoes) and not self._other_requests
         return "echo" if echoing else "exchange"
@@ -141,72 +153,108 @@ class Story:
         line = step.line
         if line.happening == exchange.TIMEOUT:
             self._timed_out = True
-        elif self._over:
             return
-        elif line.by_requestor:
-            if self._unanswered:
-                self._given_up(step, "closed the connection")
-            elif self._cut_short:
-                self._fail(RequestorFault(f"it closed the connection, and {self._cut_short}"))
-        else:
+        if not line.by_requestor:
             self._lost(line.happening)
-        self._over = self._over or line.happening != exchange.TIMEOUT
+        elif self._unanswered or self._cut_short:
+            self._given_up(step, "closed the connection")
+        self._phase = Phase.OVER
 
     def _lost(self, happening: str) -> None:
         """The acceptor closed the connection, or it was lost."""
         detail = [] if happening == exchange.CLOSED else [f"it was {happening}"]
         if self._unanswered:
             detail.append(self._without_answer())
-        elif self._cut_short:
-            self._fail(RequestorFault(f"the peer closed the connection, and {self._cut_short}"))
-            return
-        elif not self._associated:
-            return
-        self._fail(AssociationAborted(2, 0, "connection", ", ".join(detail)))
+        if self._associated or self._unanswered or self._cut_short:
+            self._ended(AssociationAborted(2, 0, "connection", ", ".join(detail)))
 
     def _part(self, step: Step) -> None:
         """Only the beginning of a PDU came, or is kept."""
         data = step.line.data
         if step.line.by_requestor:
-            size = part_size(data)
-            self._cut_short = f"the requestor's {part_name(data)} is not whole ({size})"
+            self._cut_short = f"{part_name(data)} is not whole ({part_size(data)})"
         else:
             self.outcome.unfinished = data
 
     def _given_up(self, step: Step, how: str) -> None:
         """The requestor waited no longer."""
-        ms = step.line.ms
-        waited = None if ms is None or self._asked is None else _since(self._asked, ms)
-        if self._timed_out:
-            what = f"{'whole ' if self.outcome.unfinished else ''}answer to {self._unanswered}"
+        request, ms = self._open, step.line.ms
+        asked = self._asked if request is None else request.ms
+        waited = None if ms is None or asked is None else _since(asked, ms)
+        if not self._unanswered:
+            self._fail(NotWhole(f"the requestor {how}, and its {self._cut_short}"))
+        elif self._timed_out:
             seconds = round(waited or 0.0, 3)
-            self._fail(AssociationTimeout(f"then the requestor {how}", seconds, what))
-            return
-        when = "" if waited is None else f", {waited:.3f} s after it"
-        self._fail(GivenUp(f"the requestor {how} {self._without_answer()}{when}"))
+            self._fail(AssociationTimeout(f"then the requestor {how}", seconds, self._answer()))
+        else:
+            when = "" if waited is None else f", {waited:.3f} s after it"
+            self._fail(GivenUp(f"the requestor {how} {self._without_answer()}{when}"))
 
-    # What the requestor sends
+    def _ended(self, error: AssociationError) -> None:
+        """The acceptor ended it, perhaps before there was anything that it could answer."""
+        if self._cut_short and not self._unanswered:
+            error = NotWhole(f"{error}, and {_WHOSE}{self._cut_short}")
+        self._fail(error)
+
+    # What is sent
+
+    def _pdu(self, step: Step) -> None:
+        by_requestor = step.line.by_requestor
+        if self._phase is Phase.UNSEEN and not self._cut_short:
+            phase = joined(step.pdu, by_requestor)
+            if phase is not None:
+                self._phase, self._all_seen = phase, False
+        if by_requestor:
+            name = message_name(step.begun)
+            self._cut_short = f"{name} is not whole" if step.mid_message else ""
+        else:
+            self.outcome.unfinished = b""
+            self._answer_begun = step.mid_message
+        violation = self._violation(step)
+        if violation is not None and by_requestor:
+            what = violation.protocol or violation.message
+            self._fail(RequestorFault(f"what the requestor sent is wrong: {what}"))
+        elif violation is not None:
+            self._fail(violation)
+        elif by_requestor:
+            self._requestor(step)
+        else:
+            self._acceptor(step)
+
+    def _violation(self, step: Step) -> ProtocolViolation | None:
+        """What is wrong with a PDU by itself, or with its coming here."""
+        pdu, problem = step.pdu, step.problem
+        if problem is not None:
+            # It may be of a message whose beginning was not seen.
+            of_before = isinstance(pdu, PDataTF) and not self._all_seen
+            return None if of_before else problem
+        if pdu is not None and not may_send(pdu, step.line.by_requestor, self._phase):
+            return ProtocolViolation(f"{pdu.NAME} is not expected here", reasons.UNEXPECTED_PDU)
+        begun = () if step.begun is None else (step.begun,)
+        for command in (*(message.command for message in step.messages), *begun):
+            if wrong := malformed(command):
+                return ProtocolViolation(wrong)
+        return None
 
     def _requestor(self, step: Step) -> None:
         pdu = step.pdu
-        if step.problem is not None:
-            what = step.problem.protocol or step.problem.message
-            self._fail(RequestorFault(f"what the requestor sent is wrong: {what}"))
+        if isinstance(pdu, Abort):
+            self._requestor_aborts(step, pdu)
             return
-        if not isinstance(pdu, Abort):
-            self._asked = step.line.ms
+        self._asked = step.line.ms
         if isinstance(pdu, AssociateRQ):
             self._asks_for_association(pdu)
-            self._began, self._waiting_for = step.line.ms, _ASSOCIATE
+            self._began, self._phase = step.line.ms, Phase.REQUESTED
         elif isinstance(pdu, ReleaseRQ):
-            self._waiting_for = _RELEASE
-        elif isinstance(pdu, ReleaseRP):
-            self._over = True
-        elif isinstance(pdu, Abort):
-            self._requestor_aborts(step, pdu)
-        elif step.message is not None:
-            self._request(step, step.message.command, step.message.context_id)
-        elif step.begun is not None:
+            self._phase = Phase.RELEASING
+        elif isinstance(pdu, ReleaseRP) and self._phase is Phase.PEER_RELEASING:
+            self._phase = Phase.OVER  # else both asked for the release, and the peer answers too
+        for message in step.messages:
+            if message.command["CommandField"] & RESPONSE:
+                self._note_status(message.command)
+            else:
+                self._request(step, message.command, message.context_id)
+        if step.begun is not None:
             self._request(step, step.begun, None)
 
     def _asks_for_association(self, pdu: AssociateRQ) -> None:
@@ -220,59 +268,66 @@ class Story:
         outcome.proposed = [(c.abstract_syntax, c.transfer_syntaxes) for c in contexts]
         self._contexts = {c.context_id: c.abstract_syntax for c in contexts}
 
-    def _request(self, step: Step, command: Mapping[str, Any], context_id: int | None) -> None:
-        field, message_id = command.get("CommandField", 0), command.get("MessageID", 0)
-        if field & RESPONSE or field == C_CANCEL_RQ:
+    def _request(self, step: Step, command: CommandSet, context_id: int | None) -> None:
+        """A request, or what is there of it.
+
+        :param context_id: None while its data set is not whole
+        """
+        latest = self._latest
+        if not is_request(command):
             return
-        asked = self._requests.get(message_id)
-        if asked is not None and asked.field == field and asked.context_id is None:
-            self._requests[message_id] = asked._replace(context_id=context_id)  # now it is whole
+        if latest is not None and latest.command is command:  # which may be answered already
+            latest.context_id = context_id
+            return
+        message_id = command["MessageID"]
+        if message_id in self._requests:
+            what = f"{message_name(command)}, while another message {message_id} is outstanding"
+            self._fail(RequestorFault(f"what the requestor sent is wrong: {what}"))
             return
         echo = None
-        if field == C_ECHO_RQ:
+        if command["CommandField"] == C_ECHO_RQ:
             echo = Echo(len(self.outcome.echoes) + 1, message_id)
             self.outcome.echoes.append(echo)
         else:
             self._other_requests = True
-        words = f"the {command_name(field)} message {message_id}"
-        self._requests[message_id] = _Request(field, words, context_id, step.line.ms, echo)
+        request = Request(command, step.line.ms, context_id, echo)
+        self._latest = self._requests[message_id] = request
 
     def _requestor_aborts(self, step: Step, pdu: Abort) -> None:
-        self._over = True
+        idle = not (self.outcome.echoes or self._other_requests)
         if pdu.source == reasons.ABORT_BY_PROVIDER and pdu.reason in _FAULTS:
             said = reasons.words(reasons.ABORT_REASON, pdu.reason)
             self._fail(ProtocolViolation(f"the requestor's A-ABORT says so: {said}"))
-        elif self._unanswered:
+        elif self._unanswered or self._cut_short:
             self._given_up(step, "aborted")
-        elif self._associated and not (self.outcome.echoes or self._other_requests):
+        elif self._associated and self._all_seen and idle:
             self._fail(GivenUp("the requestor aborted, and had asked for nothing"))
-        self._waiting_for = ""
-        self._requests.clear()
-
-    # What the acceptor sends
+        self._phase = Phase.OVER
 
     def _acceptor(self, step: Step) -> None:
         pdu = step.pdu
-        if step.problem is not None:
-            self._fail(step.problem)
-        elif isinstance(pdu, AssociateAC):
+        if isinstance(pdu, AssociateAC):
             self._accepted(step, pdu)
         elif isinstance(pdu, AssociateRJ):
             self._fail(AssociationRejected(pdu.result, pdu.source, pdu.reason))
         elif isinstance(pdu, Abort):
-            if not self._over:
-                self._fail(AssociationAborted(pdu.source, pdu.reason, "peer"))
-        elif isinstance(pdu, ReleaseRQ):
-            if self._unanswered and self._waiting_for != _RELEASE:
-                self._fail(AssociationReleased("peer"))
+            pending = self._open is not None and self._open.pending
+            detail = self._without_answer() if pending else ""
+            self._ended(AssociationAborted(pdu.source, pdu.reason, "peer", detail))
+        elif isinstance(pdu, ReleaseRQ) and self._phase is Phase.ASSOCIATED:
+            if self._unanswered or self._cut_short:
+                self._ended(AssociationReleased("peer"))
+            else:
+                self._phase = Phase.PEER_RELEASING
         elif isinstance(pdu, ReleaseRP):
-            self._waiting_for, self._over = "", True
-        elif step.message is not None:
-            self._response(step)
+            if self._open is not None or self._cut_short:
+                self._given_up(step, "released the association")
+            self._phase = Phase.OVER
+        for message in step.messages:
+            self._response(step, message)
 
     def _accepted(self, step: Step, pdu: AssociateAC) -> None:
-        self._waiting_for, self._last = "", "the A-ASSOCIATE-AC"
-        self._associated = True
+        self._phase, self._last = Phase.ASSOCIATED, "the A-ASSOCIATE-AC"
         if step.line.ms is not None:
             self.outcome.seconds["associate"] = _since(self._began, step.line.ms)
         if not exchange.accepted(pdu):
@@ -282,58 +337,39 @@ class Story:
             ]
             self._fail(NoAcceptedContext(None, refused))
 
-    def _response(self, step: Step) -> None:
-        assert step.message is not None  # the caller looked
-        command = step.message.command
-        field = command.get("CommandField", 0)
-        if not field & RESPONSE:
+    def _response(self, step: Step, message: Message) -> None:
+        command = message.command
+        field, message_id = command["CommandField"], command.get("MessageIDBeingRespondedTo", -1)
+        if not field & RESPONSE or self._phase is Phase.OVER:
             return
         if field == _C_ECHO_RSP:
             self.outcome.last_response = command
-        message_id = command.get("MessageIDBeingRespondedTo", -1)
         request = self._requests.get(message_id)
-        problem = _problem(command, step.message.context_id, request)
-        if problem:
-            self._fail(ProtocolViolation(f"{command_name(field)} {problem}"))
-        elif request is not None:
-            self._answered(step, message_id, request, command)
-
-    def _answered(
-        self, step: Step, message_id: int, request: _Request, command: Mapping[str, Any]
-    ) -> None:
-        status = command["Status"]
-        self._last = f"the {command_name(command['CommandField'])} to message {message_id}"
-        if request.echo is not None:
-            request.echo.status = status
+        wrong = mismatch(command, message.context_id, request, self._all_seen)
+        if wrong:
+            self._fail(ProtocolViolation(f"{command_name(field)} {wrong}"))
+            return
+        if request is not None:
+            self._last = f"the {message_name(command)}"
+            # Of an echo each response is final (PS3.7 9.3.5).
+            if request.echo is None and code_to_category(command["Status"]) == STATUS_PENDING:
+                request.pending += 1
+                return
+            del self._requests[message_id]
+        if request is not None and request.echo is not None:
+            request.echo.status = command["Status"]
             request.echo.error_comment = command.get("ErrorComment")
             request.echo.seconds = _since(request.ms, step.line.ms)
-        if code_to_category(status) != STATUS_PENDING:
-            del self._requests[message_id]
+        else:
+            self._note_status(command)
 
-    def _responded(self, step: Step) -> None:
-        """A response of either side to anything but a C-ECHO, if it is not of success."""
-        command: Mapping[str, Any] = step.message.command if step.message is not None else {}
-        field, status = command.get("CommandField", 0), command.get("Status")
-        if not field & RESPONSE or field == _C_ECHO_RSP or status is None:
+    def _note_status(self, command: CommandSet) -> None:
+        """A response to anything but an echo of the requestor's, if it is not of success."""
+        status, field = command.get("Status"), command["CommandField"] & ~RESPONSE
+        if status is None or code_to_category(status) in (STATUS_SUCCESS, STATUS_PENDING):
             return
-        if code_to_category(status) not in (STATUS_SUCCESS, STATUS_PENDING):
-            message_id = command.get("MessageIDBeingRespondedTo", "?")
-            to = f"{command_name(field & ~RESPONSE)} message {message_id}"
-            self.outcome.responses.append(Response(to, status, command.get("ErrorComment")))
-
-
-def _problem(command: Mapping[str, Any], context_id: int, request: _Request | None) -> str:
-    """What is wrong with a response, or nothing."""
-    field, message_id = command["CommandField"], command.get("MessageIDBeingRespondedTo", -1)
-    if request is None:
-        # In other services requests may have been made that are not in a capture.
-        unknown = f"to message ID {message_id}, which is not outstanding"
-        return unknown if field == _C_ECHO_RSP else ""
-    if field != request.field | RESPONSE:
-        return f"to message ID {message_id}, which is a {command_name(request.field)}"
-    if request.context_id not in (None, context_id):
-        return f"on context {context_id} to a request on context {request.context_id}"
-    return "without a status" if command.get("Status") is None else ""
+        to = f"{command_name(field)} message {command.get('MessageIDBeingRespondedTo')}"
+        self.outcome.responses.append(Response(to, status, command.get("ErrorComment"), field))
 
 
 def _since(began: float | None, ended: float | None) -> float:
