@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.test_exchange import ACCEPT, ASK, REQUEST, answer
 from txdicom.cli import pcap, reading, segments
+from txdicom.dimse.message import Message, fragment
 from txdicom.upperlayer.pdu import Abort, AssociateRJ, ReleaseRP, ReleaseRQ
 
 SCU, SCP = ("10.0.0.1", 50000), ("10.0.0.2", 104)
@@ -205,6 +206,46 @@ class EndTests(SynchronousTestCase):
         self.assertAlmostEqual(one.lines[1].ms or 0, 4.0, 2)
 
 
+class SideTests(SynchronousTestCase):
+    """Which side is the requestor, where it is not seen who opened the connection."""
+
+    def sides(self, *sent: tuple[bool, bytes]) -> tuple[tuple[str, int], list[bool]]:
+        """The requestor, and of each line whether it is its own, without the handshake."""
+        talk = Talk()
+        del talk.packets[:]
+        for by_client, data in sent:
+            talk.send(by_client, data)
+        (one,) = connections(capture(talk.packets, 101))
+        return one.client, [line.by_requestor for line in one.lines]
+
+    def test_joined(self) -> None:
+        """The first message that tells it does, whoever is seen first."""
+        release, released = ReleaseRQ().encode(), ReleaseRP().encode()
+        command = {"CommandField": 1, "CommandDataSetType": 0, "MessageID": 1}
+        first, second = [pdu.encode() for pdu in fragment(Message(1, command, b"data"), 0)]
+        for sent, requestor in (
+            ([(False, answer()), (True, release), (False, released)], [False, True, False]),
+            ([(True, ASK), (False, answer())], [True, False]),
+            ([(False, b""), (True, ASK), (False, answer())], [True, False]),
+            ([(False, ACCEPT.encode()), (True, ASK)], [False, True]),
+            ([(False, AssociateRJ(1, 1, 7).encode())], [False]),
+            ([(False, b""), (True, first), (True, second)], [True, True]),
+            ([(False, b""), (True, first)], [True]),
+            ([(True, second), (False, answer())], [True, False]),
+        ):
+            self.assertEqual(self.sides(*sent), (SCU, requestor))
+
+    def test_other_way_round(self) -> None:
+        """Who accepted the connection may propose the association."""
+        talk = Talk()
+        talk.send(False, REQUEST.encode())
+        talk.send(True, ACCEPT.encode())
+        talk.send(True, flags=FIN | ACK)
+        (one,) = connections(capture(talk.packets, 101))
+        self.assertEqual((one.client, one.server), (SCP, SCU))
+        self.assertEqual([line.by_requestor for line in one.lines], [True, False, False])
+
+
 class HostileTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """What is no capture that can be read is refused with a sentence."""
@@ -290,6 +331,10 @@ class ReportTests(SynchronousTestCase):
         part.send(False, ACCEPT.encode()[:20])
         ends = list(part.packets)
         part.send(False, flags=RST)
+        joined = Talk()
+        joined.send(True, ASK)
+        joined.send(False, flags=FIN | ACK)
+        del joined.packets[:2]
         http = Talk()
         http.send(True, b"GET / HTTP/1.1\r\n\r\n")
         idle = Talk()
@@ -303,6 +348,8 @@ class ReportTests(SynchronousTestCase):
             (closed.packets, "closed it without an answer"),
             (Talk().packets[:1], "no answer to the TCP SYN"),
             (refused.packets, "Nothing listens on port 104"),
+            (joined.packets, "At the stage echo: the connection was closed"),
+            (joined.packets, "without an answer to the C-ECHO-RQ message 1)"),
             (tls.packets, "encrypted by TLS"),
             (Talk().packets, "No PDU"),
             (idle.packets, "No PDU"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from txdicom.cli import pcapng
-from txdicom.cli.exchange import CLOSED, RESET, Line
+from txdicom.cli.exchange import CLOSED, RESET, Line, is_by_acceptor, steps
 from txdicom.cli.segments import (
     ACK,
     FIN,
@@ -41,9 +41,6 @@ _MAGICS = {
     b"\xa1\xb2\x3c\x4d": (">", 10**9),
     b"\x4d\x3c\xb2\xa1": ("<", 10**9),
 }
-
-
-_ASSOCIATE_RQ = 1
 
 
 class _Stream:
@@ -98,8 +95,8 @@ class _Stream:
 class Connection:
     """One TCP connection.
 
-    :ivar client: address and port of the side that opened it, or, where that was not captured,
-        of the one that proposed an association, or was seen first
+    :ivar client: address and port of the side that opened it, or, where that was not captured, was
+        seen first; in the end, of the requestor, where that is to be seen
     :ivar lines: its PDUs
     :ivar asked: whether the client's SYN was seen
     :ivar answered: whether the server sent anything, be it a segment without data
@@ -143,9 +140,6 @@ class Connection:
             begins = segment.sequence + bool(segment.flags & SYN)
             stream.add(begins % 2**32, segment.data)
             for pdu in stream.pdus():
-                if pdu[0] == _ASSOCIATE_RQ and not by_client and not self.lines:
-                    self.client, self.server, by_client = self.server, self.client, True
-                    self._streams = {True: stream, False: self._streams[True]}
                 self.lines.append(Line(by_client, self._ms, pdu))
             stream.heard = len(self.lines), self._ms
         if segment.flags & (FIN | RST) and not stream.ended:
@@ -161,6 +155,20 @@ class Connection:
             if stream.buffer:
                 place, ms = stream.heard
                 self.lines.insert(place, Line(by_client, ms, bytes(stream.buffer)))
+        self._tell_requestor()
+
+    def _tell_requestor(self) -> None:
+        """Who opened the connection may not be seen, and need not be the requestor."""
+        for step in steps(self.lines):
+            by_acceptor = is_by_acceptor(step)
+            if by_acceptor is None:
+                continue
+            if by_acceptor is step.line.by_requestor:
+                self.client, self.server = self.server, self.client
+                self.lines = [
+                    line._replace(by_requestor=not line.by_requestor) for line in self.lines
+                ]
+            return
 
     @property
     def _ms(self) -> float | None:
