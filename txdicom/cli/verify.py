@@ -70,9 +70,12 @@ class Verification:
         outcome = self.outcome
         outcome.error = error
         if self._protocol is not None:
-            outcome.unfinished = self._protocol.upper_layer.unfinished
+            self._note_unfinished()
             contexts = self._settings.contexts
             outcome.proposed = [(c.abstract_syntax, c.transfer_syntax) for c in contexts]
+
+    def _note_unfinished(self) -> None:
+        self.outcome.unfinished = self._protocol.upper_layer.unfinished
 
     @property
     def is_resolving(self) -> bool:
@@ -239,6 +242,7 @@ class Verification:
             await self._within_deadline(self._release)
         except AssociationError as error:
             self.outcome.release_error = error
+            self._note_unfinished()
             self.outcome.warnings.append(f"the release failed: {error}")
         except CancelledError:  # the association was aborted
             self.interrupted = True
