@@ -13,7 +13,7 @@ from txdicom.dimse.command import RESPONSE, CommandSet, command_name
 from txdicom.dimse.message import Message
 from txdicom.dimse.status import STATUS_PENDING, code_to_category
 from txdicom.errors import AssociationAborted, AssociationError, DIMSETimeout, ProtocolViolation
-from txdicom.timers import Timers
+from txdicom.timers import EXACTNESS, Timers
 from txdicom.upperlayer.reasons import ABORT_BY_USER, NOT_SPECIFIED
 
 
@@ -109,7 +109,7 @@ class Invoker:
         if self.timeout is not None:
             entry.deadline = self._timers.clock.seconds() + self.timeout
             if "response" not in self._timers.running:
-                self._timers.start("response", self.timeout, self._expired)
+                self._timers.start("response", self.timeout, self._look)
         self._send(entry.message)
 
     def data_set_limit(self, command: CommandSet) -> int:
@@ -149,7 +149,6 @@ class Invoker:
             entry.on_pending(response)
             return
         del self._outstanding[message_id]
-        self._next_deadline()
         while self._waiting and (not self._window or len(self._outstanding) < self._window):
             waiting = self._waiting.popleft()
             self._ids_waiting.discard(waiting.message.command["MessageID"])
@@ -173,21 +172,18 @@ class Invoker:
             message_id = entry.message.command["MessageID"]
             self._outstanding[message_id] = self._outstanding.pop(message_id)
             entry.deadline = self._timers.clock.seconds() + self.timeout
-            self._next_deadline()
 
-    def _next_deadline(self) -> None:
-        if not self._outstanding:
-            self._timers.stop("response")
-        elif "response" in self._timers.running:
-            oldest = next(iter(self._outstanding.values()))
-            left = max(0.0, oldest.deadline - self._timers.clock.seconds())
-            self._timers.start("response", left, self._expired)
-
-    def _expired(self) -> None:
-        field = next(iter(self._outstanding.values())).field
-        self._fail(
-            DIMSETimeout("dimse_timeout", self.timeout or 0, f"response to {command_name(field)}")
-        )
+    def _look(self) -> None:
+        """Whether the oldest request is overdue: that others were answered is only seen here."""
+        oldest = next(iter(self._outstanding.values()), None)
+        if oldest is None:
+            return
+        left = oldest.deadline - self._timers.clock.seconds()
+        if left > EXACTNESS:
+            self._timers.start("response", left, self._look)
+            return
+        name = command_name(oldest.field)
+        self._fail(DIMSETimeout("dimse_timeout", self.timeout or 0, f"response to {name}"))
 
     def _cancel(self, deferred: Deferred[Message]) -> None:
         """A request that waits is forgotten; one that was sent can only be ended by an abort."""

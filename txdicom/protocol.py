@@ -35,7 +35,7 @@ from txdicom.events import (
 )
 from txdicom.limits import Limits
 from txdicom.plain_tcp import acknowledge_now, is_plain_tcp, send_now
-from txdicom.timers import Timers
+from txdicom.timers import EXACTNESS, Timers
 from txdicom.tls_errors import tls_failure
 from txdicom.upperlayer.machine import Received, Sent, UpperLayer
 from txdicom.upperlayer.pdu import PDU
@@ -137,8 +137,8 @@ class UpperLayerProtocol(Protocol):
         self.transport.write(data)
 
     def watch_network(self) -> None:
-        """From now on the network time-out counts, from the last bytes received."""
-        self.timers.start("network", self.limits.network_timeout, self._user.idle)
+        """From now on the network time-out counts, from what is received last."""
+        self.timers.start("network", self.limits.network_timeout, self._network_expired)
 
     def abort_connection(self) -> None:
         """Close the connection without further ado."""
@@ -153,7 +153,7 @@ class UpperLayerProtocol(Protocol):
 
     @property
     def silent_for(self) -> float:
-        """Seconds since anything was received; counted while a trace is kept."""
+        """Seconds since anything was received."""
         return max(0.0, self._clock.seconds() - self._heard_at)
 
     def why_lost(self) -> AssociationError:
@@ -193,11 +193,8 @@ class UpperLayerProtocol(Protocol):
         self.handshaken_at = self._clock.seconds()
 
     def dataReceived(self, data: bytes) -> None:
+        self._heard_at = self._clock.seconds()
         self.upper_layer.receive_data(data)
-        if self.upper_layer.trace is not None:
-            self._heard_at = self._clock.seconds()
-        if "network" in self.timers.running:
-            self.watch_network()
         self._pull()
         if self._plain and self.upper_layer.mid_pdu:
             acknowledge_now(self.transport)
@@ -340,6 +337,14 @@ class UpperLayerProtocol(Protocol):
             )
             self.upper_layer.artim_expired()
             self._settle()
+
+    def _network_expired(self) -> None:
+        # That something was received is only noted; here it is seen whether it was.
+        left = (self.limits.network_timeout or 0) - self.silent_for
+        if left > EXACTNESS:
+            self.timers.start("network", left, self._network_expired)
+        else:
+            self._user.idle()
 
     def _pdu_expired(self) -> None:
         self._user.fail(

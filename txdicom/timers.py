@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 #: Seconds that one may expire too early: sums of floats are no more exact than the reactor's calls.
-_EXACTNESS = 1e-6
+EXACTNESS = 1e-6
 
 
 class Timers:
@@ -61,7 +61,7 @@ class Timers:
             for name, timer in sorted(self.running.items(), key=_due):
                 due, expired = timer
                 # One that expired before it may have stopped this one, or started it again.
-                if due <= now + _EXACTNESS and self.running.get(name) is timer:
+                if due <= now + EXACTNESS and self.running.get(name) is timer:
                     del self.running[name]
                     expired()
         finally:
