@@ -533,17 +533,23 @@ class TimeoutTests(AssociationTestCase):
         self.assertTrue(here.is_aborted)
 
     def test_not_idle_while_performing(self) -> None:
-        """The network time-out does not count while the peer waits for a handler of ours."""
-        later: Deferred[int] = Deferred()
-        self.scu.dimse_timeout = None
-        self.scu.network_timeout = None
-        here = self.associate([(evt.EVT_C_ECHO, lambda event: later)])
-        echo = here.echo()
-        self.wire.advance(300)
-        self.assertNoResult(echo)
-        later.callback(0)
-        self.wire.flush()
-        self.assertEqual(self.successResultOf(echo).Status, 0)
+        """The network time-out does not count while the peer waits for a handler of ours, but
+        from its answer on."""
+        for waited in (59, 300, 359):
+            later: Deferred[int] = Deferred()
+            self.scu.dimse_timeout = None
+            self.scu.network_timeout = None
+            here = self.associate([(evt.EVT_C_ECHO, lambda event, later=later: later)])
+            echo = here.echo()
+            self.wire.advance(waited)
+            self.assertNoResult(echo)
+            later.callback(0)
+            self.wire.flush()
+            self.assertEqual(self.successResultOf(echo).Status, 0)
+            self.wire.advance(59)
+            self.assertTrue(here.is_established, waited)
+            self.wire.advance(1)
+            self.assertTrue(here.is_aborted, waited)
 
     def test_half_a_pdu(self) -> None:
         """A PDU has to arrive whole within its time-out, however its bytes drip."""

@@ -328,6 +328,7 @@ class Association(EventSource):
             window,
             self.limits,
             self.protocol.timers,
+            self.protocol.note_use,
         )
         self.is_established = True
         self.protocol.watch_network()

@@ -56,6 +56,7 @@ class DIMSEProvider:
     :param contexts: the accepted presentation contexts
     :param maximum_length: of a P-DATA-TF to the peer, as the peer announced it
     :param window: how many requests this side may have outstanding, and how many the peer
+    :param in_use: called when an operation ends for which the peer had to wait
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class DIMSEProvider:
         window: AsynchronousOperationsWindow,
         limits: Limits,
         timers: Timers,
+        in_use: Callable[[], None],
     ) -> None:
         self._carrier = carrier
         self._contexts = {context.context_id: context for context in contexts}
@@ -97,6 +99,7 @@ class DIMSEProvider:
             self._send,
             carrier.intervention,
             carrier.operation_failed,
+            in_use,
             window.performed,
         )
 

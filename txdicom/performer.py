@@ -43,10 +43,19 @@ class Performer:
     :param respond: sends a response, if the association still is
     :param handler: what calls the program's handler of an event, or None if there is none
     :param log_failure: told the failure of an operation, and its request
+    :param ended: called when an operation ends that took its time
     :param window: how many operations may be performed at once, 0 for no limit
     """
 
-    __slots__ = ("_handler", "_log_failure", "_performing", "_respond", "_services", "_window")
+    __slots__ = (
+        "_ended",
+        "_handler",
+        "_log_failure",
+        "_performing",
+        "_respond",
+        "_services",
+        "_window",
+    )
 
     def __init__(
         self,
@@ -54,12 +63,14 @@ class Performer:
         respond: Callable[[Message], None],
         handler: Callable[[EventType], Callable[..., Any] | None],
         log_failure: Callable[[Failure, Message], None],
+        ended: Callable[[], None],
         window: int,
     ) -> None:
         self._services = services
         self._respond = respond
         self._handler = handler
         self._log_failure = log_failure
+        self._ended = ended
         self._window = window
         self._performing: dict[int, Deferred[None]] = {}
 
@@ -128,6 +139,7 @@ class Performer:
 
     def _performed(self, result: object, message_id: int) -> None:
         self._performing.pop(message_id, None)
+        self._ended()
 
     def _failed_later(self, failure: Failure, request: Message) -> None:
         if request.command["MessageID"] in self._performing:

@@ -108,7 +108,7 @@ class UpperLayerProtocol(Protocol):
         self._next_turn: IDelayedCall | None = None
         self._artim_starts = 0
         self._pdus_seen = 0
-        self._heard_at = 0.0
+        self._used_at = 0.0
 
     # What the user asks for
 
@@ -151,10 +151,14 @@ class UpperLayerProtocol(Protocol):
         """Whether the TLS handshake is still to be completed."""
         return self.tls and self.handshaken_at is None
 
+    def note_use(self) -> None:
+        """The association is in use: the network time-out counts from now."""
+        self._used_at = self._clock.seconds()
+
     @property
     def silent_for(self) -> float:
-        """Seconds since anything was received."""
-        return max(0.0, self._clock.seconds() - self._heard_at)
+        """Seconds since the association was in use: since anything was received, mostly."""
+        return max(0.0, self._clock.seconds() - self._used_at)
 
     def why_lost(self) -> AssociationError:
         """The failure that the loss of the connection is, when nothing else explains it."""
@@ -193,7 +197,7 @@ class UpperLayerProtocol(Protocol):
         self.handshaken_at = self._clock.seconds()
 
     def dataReceived(self, data: bytes) -> None:
-        self._heard_at = self._clock.seconds()
+        self._used_at = self._clock.seconds()
         self.upper_layer.receive_data(data)
         self._pull()
         if self._plain and self.upper_layer.mid_pdu:

@@ -5,7 +5,7 @@ Needs the extra ``txdicom[tls]``; nothing of it is imported before it is used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -64,14 +64,32 @@ def client_creator(settings: TLSSettings, host: str) -> Any:
     :raise ValueError: a file does not hold what it should
     """
     options = certificate_options(settings)
-    name = (settings.server_name or host).removesuffix(".")  # a certificate has no such dot
+    name = peer_name(settings, host)
     wanted = wanted_name(name)
     if settings.insecure:
         return _any_peer(options, wanted)
     from twisted.internet import ssl
 
     trust = ssl.platformTrust() if settings.ca is None else _authorities(settings.ca)
-    return _named_peer(ssl.optionsForClientTLS(name, trust, extraCertificateOptions=options), name)
+    try:
+        creator = ssl.optionsForClientTLS(name, trust, extraCertificateOptions=options)
+    except UnicodeError:  # it is stricter than what SNI is encoded with
+        raise _no_name(name) from None
+    return _named_peer(creator, name)
+
+
+def check_files(settings: TLSSettings) -> None:
+    """Whether the files hold what they should; raises what :func:`client_creator` does."""
+    client_creator(replace(settings, server_name=None), "127.0.0.1")
+
+
+def peer_name(settings: TLSSettings, host: str) -> str:
+    """The name that the peer's certificate is to have: without the dot that ends a whole name."""
+    return (settings.server_name or host).removesuffix(".")
+
+
+def _no_name(name: str) -> ValueError:
+    return ValueError(f"{name!r} is not the name of a host, so no certificate can be for it")
 
 
 def certificate_options(settings: TLSSettings) -> dict[str, Any]:
@@ -107,9 +125,12 @@ def wanted_name(name: str) -> bytes | None:
     if is_address(name):
         return None
     try:
-        return name.removesuffix(".").encode("idna")
+        encoded = name.encode("idna")
     except UnicodeError:
-        raise ValueError(f"not the name of a host: {name!r}") from None
+        raise _no_name(name) from None
+    if not encoded or encoded.endswith(b"."):
+        raise _no_name(name)
+    return encoded
 
 
 def connection_to(context: Any, wanted: bytes | None) -> Any:

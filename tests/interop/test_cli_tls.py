@@ -113,13 +113,35 @@ class CLITLSTests(TLSTestCase):
 
     async def test_no_name(self) -> None:
         """What cannot be a name is told before anything is sent; a dot at the end is no matter."""
+        for name in ("", "."):
+            _, err, code = await run_echo("127.0.0.1:1", "--tls", f"--server-name={name}")
+            self.assertEqual(code, 2)
+            self.assertIn("--server-name: the name of a host, not", err)
         for option in ("--ca", "--tls-insecure"):
             options = (option, self.ca) if option == "--ca" else (option,)
             _, err, code = await run_echo("127.0.0.1:1", "--tls", *options, "--server-name=a..b")
-            self.assertEqual((code, err), (2, "txdicom echo: not the name of a host: 'a..b'\n"))
+            self.assertEqual(
+                (code, err),
+                (
+                    2,
+                    "txdicom echo: 'a..b' is not the name of a host, so no certificate can be for"
+                    " it\n",
+                ),
+            )
             name = f"--server-name={NAME}."
             out, _, code = await run_echo(await self.address(), "--tls", *options, name)
             self.assertEqual(code, 0, out)
+
+    async def test_no_name_in_a_roster(self) -> None:
+        """A host that no certificate can be for is a failure of that target, and of no other."""
+        roster, address = os.path.join(self.directory(), "nodes.csv"), await self.address()
+        for hosts in (("a_b.localhost", address), (address, "a_b.localhost", address)):
+            with open(roster, "w") as file:
+                file.write("\n".join(["host", *hosts]))
+            out, err, code = await run_echo("--targets", roster, "--tls", "--ca", self.ca, "--json")
+            *_, fleet = map(json.loads, out.splitlines())
+            self.assertEqual((code, err), (12, ""))
+            self.assertEqual(fleet["exit_codes"], {"0": len(hosts) - 1, "5": 1})
 
     async def test_plain_server(self) -> None:
         """So is a server that does not speak TLS."""

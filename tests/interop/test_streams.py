@@ -9,7 +9,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.trial.unittest import SkipTest
 
-from tests.interop.peers import HOST, InteropTestCase, Peer
+from tests.interop.peers import HOST, InteropTestCase, Peer, poll
 from txdicom.testing import FaultyFactory
 
 
@@ -85,15 +85,38 @@ class StreamsTests(InteropTestCase):
             self.assertIn(said, command.output)
 
     async def test_interrupted_again(self) -> None:
-        """A second Ctrl-C does not wait for what the first one ends, and is no traceback."""
+        """A second signal does not wait for what the first one ends, and is no traceback."""
         target = await self.serve("silence:on-release")
+        for name in ("INT", "TERM"):
+            self.assertIn("stages: connect", await self.interrupted_twice(name, target))
+            self.assertIn("2 verified", await self.interrupted_twice(name, target, target))
+
+    async def interrupted_twice(self, name: str, *targets: str) -> str:
+        """What a run prints that is ended with this signal after its echoes, and once more."""
         command = self.start(
-            *(sys.executable, "-m", "txdicom", "echo", target, "-d"),
-            *("--forever", "--interval", "600", "--timeout", "600"),
+            *(sys.executable, "-m", "txdicom", "echo", *targets, "-d", "--count", "2"),
+            *("--interval", "600", "--timeout", "600"),
         )
-        await command.says("echo 1: 0x0000")
-        command.transport.signalProcess("INT")
+
+        async def shown(words: str) -> None:
+            await poll(
+                lambda: len(command.lines_with(words)) == len(targets), lambda: command.output
+            )
+
+        await shown("END INCOMING DIMSE MESSAGE C-ECHO-RSP")
+        command.transport.signalProcess(name)
+        await shown("END OUTGOING A-RELEASE-RQ")
+        command.transport.signalProcess(name)
+        self.assertEqual(await command.ended(), 0, command.output)
+        self.assertNotIn("Traceback", command.output)
+        return command.output
+
+    async def test_probe_interrupted(self) -> None:
+        """What was answered before a probe was interrupted is told."""
+        target = await self.serve("silence:on-release")
+        command = self.start(sys.executable, "-m", "txdicom", "echo", target, "-d", "--probe")
         await command.says("END OUTGOING A-RELEASE-RQ")
         command.transport.signalProcess("INT")
-        self.assertEqual(await command.ended(), 0, command.output)
+        self.assertEqual(await command.ended(), 130, command.output)
+        self.assertRegex(command.output, r"association +accepted")
         self.assertNotIn("Traceback", command.output)

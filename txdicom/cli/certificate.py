@@ -16,7 +16,13 @@ from zope.interface import implementer
 
 from txdicom.cli.target import Target
 from txdicom.tcp import client_endpoint
-from txdicom.tls import TLSSettings, certificate_options, connection_to, wanted_name
+from txdicom.tls import (
+    TLSSettings,
+    certificate_options,
+    connection_to,
+    peer_name,
+    wanted_name,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class _Looking:
     def __init__(self, settings: TLSSettings, host: str) -> None:
         self._untrusted: CertificateProblem | None = None
         self._own: CertificateProblem | None = None
-        self._wanted = wanted_name(settings.server_name or host)
+        self._wanted = wanted_name(peer_name(settings, host))
         self._context = CertificateOptions(**certificate_options(settings)).getContext()
         if settings.ca is None:
             self._context.set_default_verify_paths()

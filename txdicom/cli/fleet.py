@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -182,9 +183,7 @@ class Fleet:
             await self._all_ended()
         except CancelledError:
             self.interrupted = True
-            for running in list(self._running):
-                running.cancel()
-            await self._all_ended()
+            await self._give_up()
         self.seconds = self._reactor.seconds() - began
         if self._failure is not None:
             raise self._failure
@@ -235,6 +234,14 @@ class Fleet:
         if not self._running and self._over is not None:
             over, self._over = self._over, None
             over.callback(None)
+
+    async def _give_up(self) -> None:
+        """Cancel what is under way, and when that is cancelled, what it does to end."""
+        while self._running:
+            for running in list(self._running):
+                running.cancel()
+            with suppress(CancelledError):
+                await self._all_ended()
 
     async def _all_ended(self) -> None:
         if self._running:

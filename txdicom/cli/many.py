@@ -18,7 +18,7 @@ from txdicom.cli.progress import PERIOD, Progress, progress
 from txdicom.cli.running import run
 from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
-from txdicom.tls import TLSSettings, client_creator
+from txdicom.tls import TLSSettings, check_files
 
 # What makes sense for one target at a time.
 _FOR_ONE = ("nagios", "forever")
@@ -40,9 +40,8 @@ def verify_many(
     for option in _FOR_ONE:
         if getattr(parsed, option):
             raise ValueError(f"--{option} is for one target")
-    with_tls = next((it for it in targets if it.tls or (it.tls is None and settings.tls)), None)
-    if with_tls is not None:
-        client_creator(tls, with_tls.host)  # what is wrong with the files is told at once
+    if any(it.tls or (it.tls is None and settings.tls) for it in targets):
+        check_files(tls)  # what is wrong with them is told at once
     concurrency = _affordable(parsed.concurrency or DEFAULT_CONCURRENCY, targets)
     room = _possible(max(MOST, concurrency), targets)
     patient = parsed.concurrency is None  # a number that is asked for is kept to

@@ -60,6 +60,12 @@ def _window(text: str) -> AsynchronousOperationsWindow:
     return AsynchronousOperationsWindow(int(words[0]), int(words[1]))
 
 
+def _name(text: str) -> str:
+    if not text.strip(". "):
+        raise ValueError(f"the name of a host, not {text!r}")
+    return text
+
+
 def _titles(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(checked_title(title.strip()) for title in text.split(",")))
 
@@ -163,7 +169,9 @@ def _add_tls(echo: argparse.ArgumentParser) -> None:
     group.add_argument("--ca", metavar="FILE", help="certificates to trust (the system's)")
     group.add_argument("--cert", metavar="FILE", help="our certificate, and its chain")
     group.add_argument("--key", metavar="FILE", help="its private key, if not in the same file")
-    group.add_argument("--server-name", metavar="NAME", help="the name in the certificate")
+    group.add_argument(
+        "--server-name", type=_argument(_name), metavar="NAME", help="the name in the certificate"
+    )
     group.add_argument("--tls-insecure", action="store_true", help="take any certificate")
     group.add_argument(
         "--warn-expiry",

@@ -24,7 +24,13 @@ from txdicom.cli.probe_answers import Answer, not_known
 from txdicom.cli.target import Target
 from txdicom.errors import AssociationTimeout, ConnectionFailed
 from txdicom.tcp import client_endpoint
-from txdicom.tls import TLSSettings, certificate_options, connection_to, wanted_name
+from txdicom.tls import (
+    TLSSettings,
+    certificate_options,
+    connection_to,
+    peer_name,
+    wanted_name,
+)
 from txdicom.tls_errors import tls_failure
 
 _VERSIONS = {
@@ -56,7 +62,7 @@ class _OfVersion:
 
     def __init__(self, version: str, settings: TLSSettings, host: str) -> None:
         self.asked_for_certificate = False
-        self._wanted = wanted_name(settings.server_name or host)
+        self._wanted = wanted_name(peer_name(settings, host))
         own = certificate_options(settings)
         context = SSL.Context(SSL.TLS_METHOD)
         if "certificate" in own:

@@ -153,11 +153,13 @@ class Probe:
     # The groups, a method each, by their names in GROUPS
 
     async def _verification(self, answers: dict[str, Answer]) -> None:
-        outcome = await self._ask()
-        answers["association"] = probe_answers.association(outcome)
-        if outcome.acceptor is not None:
-            answers["echo"] = probe_answers.echo(outcome)
-            self._said_of_itself(answers, outcome)
+        try:
+            outcome = await self._ask()
+        except CancelledError:
+            if self.baseline.answered:  # it was interrupted only after that
+                self._echoed(answers, self.baseline)
+            raise
+        self._echoed(answers, outcome)
         if outcome.error is not None:
             raise _Stopped("the first association failed")
         if outcome.release_error is None:
@@ -166,6 +168,12 @@ class Probe:
             answers["release"] = probe_answers.failure(outcome.release_error)
             # It would be waited for in vain after every further question.
             self._settings = replace(self._settings, abort=True)
+
+    def _echoed(self, answers: dict[str, Answer], outcome: Outcome) -> None:
+        answers["association"] = probe_answers.association(outcome)
+        if outcome.acceptor is not None:
+            answers["echo"] = probe_answers.echo(outcome)
+            self._said_of_itself(answers, outcome)
 
     def _said_of_itself(self, answers: dict[str, Answer], outcome: Outcome) -> None:
         acceptor = outcome.acceptor

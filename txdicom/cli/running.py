@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from functools import partial
-from signal import SIGINT, signal
+from signal import SIG_DFL, SIGINT, SIGTERM, signal
 from threading import Thread
 from typing import Any
 
@@ -18,7 +18,7 @@ def run(
     """Run the reactor until what was started is done, or interrupted with Ctrl-C.
 
     An interrupt cancels it, and waits until it has ended: until associations are released. A second
-    one does not wait. Returns whether there was one.
+    one cancels that too, so that they are aborted. Returns whether there was one.
 
     :param ended: called then, before the reactor stops
     :raise Exception: what the Deferred failed with
@@ -37,7 +37,8 @@ def run(
 
     def cancel(running: Deferred[Any]) -> Deferred[Any]:
         interrupted.append(True)
-        signal(SIGINT, lambda *_: reactor.callFromThread(reactor.crash))
+        for number in (SIGINT, SIGTERM):
+            signal(number, lambda *_: reactor.callFromThread(running.cancel))
         running.cancel()
         return running
 
@@ -52,6 +53,9 @@ def run(
     gc.freeze()  # what is loaded by now stays: it need not be looked through for garbage
     reactor.callWhenRunning(begin)
     reactor.run()
+    if interrupted:  # one more ends the process, as it would any, and not with a traceback
+        for number in (SIGINT, SIGTERM):
+            signal(number, SIG_DFL)
     for failure in failures:
         failure.raiseException()
     return bool(interrupted)

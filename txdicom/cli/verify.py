@@ -13,7 +13,7 @@ from txdicom.ae import AE
 from txdicom.cli.outcome import Echo, Outcome
 from txdicom.cli.settings import Settings
 from txdicom.cli.target import Target
-from txdicom.errors import AssociationError, AssociationTimeout
+from txdicom.errors import AssociationError, AssociationTimeout, TLSFailed
 from txdicom.tcp import client_endpoint, is_address
 from txdicom.tls import client_creator, facts
 from txdicom.upperlayer.user_information import AsynchronousOperationsWindow, UserIdentityRQ
@@ -167,7 +167,11 @@ class Verification:
             return endpoint
         from twisted.internet.endpoints import wrapClientTLS
 
-        return wrapClientTLS(client_creator(tls, target.host), endpoint)
+        try:
+            creator = client_creator(tls, target.host)
+        except ValueError as error:  # a roster may have a host that no certificate can be for
+            raise TLSFailed(str(error)) from None
+        return wrapClientTLS(creator, endpoint)
 
     def _stage_now(self) -> str:
         """The stage that is under way."""
