@@ -25,9 +25,7 @@ def run(
     """
     failures: list[Any] = []
     interrupted: list[bool] = []
-    # A thread that waits for a name server which does not answer must not keep the process.
-    pool = reactor.getThreadPool()
-    pool.threadFactory = partial(Thread, daemon=True)
+    pool = _threads(reactor)
 
     def begin() -> None:
         running = start()
@@ -37,8 +35,7 @@ def run(
 
     def cancel(running: Deferred[Any]) -> Deferred[Any]:
         interrupted.append(True)
-        for number in (SIGINT, SIGTERM):
-            signal(number, lambda *_: reactor.callFromThread(running.cancel))
+        _at_signals(lambda *_: reactor.callFromThread(running.cancel))
         running.cancel()
         return running
 
@@ -54,8 +51,19 @@ def run(
     reactor.callWhenRunning(begin)
     reactor.run()
     if interrupted:  # one more ends the process, as it would any, and not with a traceback
-        for number in (SIGINT, SIGTERM):
-            signal(number, SIG_DFL)
+        _at_signals(SIG_DFL)
     for failure in failures:
         failure.raiseException()
     return bool(interrupted)
+
+
+def _threads(reactor: Any) -> Any:
+    """The reactor's threads; one that waits for a name server in vain does not keep the process."""
+    pool = reactor.getThreadPool()
+    pool.threadFactory = partial(Thread, daemon=True)
+    return pool
+
+
+def _at_signals(handler: Any) -> None:
+    for number in (SIGINT, SIGTERM):
+        signal(number, handler)
