@@ -177,6 +177,15 @@ class StageTests(SynchronousTestCase):
         self.successResultOf(self.running)
         self.assertEqual((outcome.release_error, outcome.warnings), (None, []))
 
+    def test_interrupted_while_the_peer_closes(self) -> None:
+        """What is interrupted after its abort does not wait until the peer closes, and is whole."""
+        outcome = self.associated(abort=True)
+        self.answer(1)
+        self.assertNoResult(self.running)
+        self.running.cancel()
+        self.successResultOf(self.running)
+        self.assertEqual((outcome.exit_code, outcome.error), (0, None))
+
     def associated(self, **settings: Any) -> Outcome:
         """A verification whose association was accepted, with these settings."""
         given = replace(arguments.settings(parsed("192.0.2.1")), timeout=9, **settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -236,7 +237,8 @@ class Verification:
         if association is None or not association.is_established:
             return
         if self._settings.abort:
-            await association.abort()
+            with suppress(CancelledError):  # it was aborted; only the peer's closing is waited for
+                await association.abort()
             return
         self._stage = "release"
         began = self._reactor.seconds()
