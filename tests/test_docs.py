@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import doctest
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -15,6 +16,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import txdicom
 from txdicom import AE, Limits, errors, evt
+from txdicom.cli import exit_codes, machine
+from txdicom.cli.explain import CASES
+from txdicom.cli.outcome import Outcome
+from txdicom.cli.target import Target
 from txdicom.events import Event, EventType
 from txdicom.sop_class import Verification
 from txdicom.tap import Options, option_name
@@ -234,6 +239,35 @@ class FailuresTests(SynchronousTestCase):
                 [*inspect.signature(kind).parameters, *properties],
             )
         self.assertEqual(said, expected)
+
+
+class CommandTests(SynchronousTestCase):
+    """docs/echo.rst."""
+
+    text = (DOCS / "echo.rst").read_text()
+
+    def test_exit_codes(self):
+        """The table has every exit code with its meaning."""
+        found = re.findall(r"^(\d+) +(.+)$", self.text, re.MULTILINE)
+        codes = {int(code): words for code, words in found if int(code) in exit_codes.MEANINGS}
+        self.assertEqual(codes, exit_codes.MEANINGS)
+
+    def test_cases(self):
+        """Every case of an explanation is named, in the order in which they are tried."""
+        _, _, cases = self.text.partition("The cases are ")
+        names = literals(cases.partition("\n\n")[0])
+        self.assertEqual(names, list(dict.fromkeys(case.name for case in CASES)))
+
+    def test_summary(self):
+        """Every key of a summary has its row, and so has every kind of failure and its facts."""
+        firsts = [literals(row[0]) for row in rows("echo.rst")]
+        keys = [key for first in firsts for key in first]
+        summary = json.loads(machine.summary_json(Outcome(Target("pacs"), "A", "B")))
+        for key in summary.keys() - {"type"}:
+            self.assertIn(key, keys)
+        told = {kind: literals(row[2]) for row in rows("echo.rst") for kind in literals(row[0])}
+        for kind, facts in machine._FACTS.items():
+            self.assertEqual([name for name in told[kind.__name__] if name in facts], [*facts])
 
 
 class NamesTests(SynchronousTestCase):
