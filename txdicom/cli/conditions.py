@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from txdicom.cli.outcome import Outcome
 from txdicom.cli.part import is_part
-from txdicom.dimse.command import C_ECHO_RQ, RESPONSE
+from txdicom.dimse.command import C_ECHO_RQ, C_GET_RQ, C_MOVE_RQ, RESPONSE
 from txdicom.dimse.status import code_to_category
 from txdicom.errors import (
     AssociationAborted,
@@ -19,10 +19,6 @@ from txdicom.errors import (
     TLSFailed,
 )
 from txdicom.uids import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION
-
-# Table E.1-1 of PS3.7, Command Field
-C_GET_RQ = 0x0010
-C_MOVE_RQ = 0x0021
 
 
 class GivenUp(AssociationError):

@@ -71,8 +71,8 @@ class Outcome:
     :ivar window_proposed: whether an asynchronous operations window was proposed
     :ivar certificate: the peer's certificate that was not taken, or None
     :ivar last_response: the command set that came last
-    :ivar proposed: each presentation context that was proposed where none was accepted: abstract
-        syntax and transfer syntaxes
+    :ivar proposed: each presentation context that was proposed: abstract syntax and transfer
+        syntaxes
     :ivar unfinished: what came last of the peer's and was no whole PDU
     :ivar recorded: whether it is not of this run, but was read from a file
     :ivar after: what had been seen when it failed, where that was not a verification

@@ -63,20 +63,14 @@ class Verification:
         kinds = {type(item) for item in settings.extended}
         outcome.identity_proposed = UserIdentityRQ in kinds
         outcome.window_proposed = AsynchronousOperationsWindow in kinds
+        outcome.proposed = [(c.abstract_syntax, c.transfer_syntax) for c in settings.contexts]
         if settings.tls is not None:
             outcome.tls_wanted = True
             outcome.server_name = settings.tls.server_name or self._target.host
 
-    def _note_failure(self, error: AssociationError) -> None:
-        outcome = self.outcome
-        outcome.error = error
-        if self._protocol is not None:
-            self._note_unfinished()
-            contexts = self._settings.contexts
-            outcome.proposed = [(c.abstract_syntax, c.transfer_syntax) for c in contexts]
-
     def _note_unfinished(self) -> None:
-        self.outcome.unfinished = self._protocol.upper_layer.unfinished
+        if self._protocol is not None:
+            self.outcome.unfinished = self._protocol.upper_layer.unfinished
 
     @property
     def is_resolving(self) -> bool:
@@ -95,7 +89,8 @@ class Verification:
         except AssociationError as error:
             if error.stage == "connect":  # its time-out is for resolving the name, too
                 error.stage = self._stage_now()
-            self._note_failure(error)
+            self.outcome.error = error
+            self._note_unfinished()
         except CancelledError:
             self.interrupted = True  # what there is so far counts
         await self._end()

@@ -16,6 +16,8 @@ from txdicom.uids import VERIFICATION
 CommandSet = Mapping[str, Any]
 
 # Table E.1-1, Command Field
+C_GET_RQ = 0x0010
+C_MOVE_RQ = 0x0021
 C_ECHO_RQ = 0x0030
 C_CANCEL_RQ = 0x0FFF
 

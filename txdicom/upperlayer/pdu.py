@@ -29,6 +29,7 @@ HEADER_LENGTH = HEADER.size
 
 Context = TypeVar("Context", PresentationContextRQ, PresentationContextAC)
 Self = TypeVar("Self", bound="Associate[Any]")
+_ContextKind = Union[type[PresentationContextRQ], type[PresentationContextAC]]
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ class Associate(Generic[Context]):
     """
 
     PDU_TYPE: ClassVar[int]
-    CONTEXT: ClassVar[Any]  # the class of its presentation contexts
+    CONTEXT: ClassVar[_ContextKind]
     _FIXED: ClassVar[struct.Struct] = struct.Struct(">Hxx16s16s32s")
 
     called_ae_title: str
@@ -91,13 +92,13 @@ class Associate(Generic[Context]):
 # but none that are large, with which hostile peers would fill the memory, and no user identity: it
 # may have a passcode.
 _Items = tuple[tuple[Any, ...], tuple[UserInformation, ...], str]
-_remembered: dict[tuple[Any, bytes], _Items] = {}
+_remembered: dict[tuple[_ContextKind, bytes], _Items] = {}
 _MOST_REMEMBERED = 64
 _LONGEST_REMEMBERED = 1_024
 _SECRET = frozenset((UserIdentityRQ, UserIdentityAC))
 
 
-def _variable_items(context_kind: Any, data: bytes) -> _Items:
+def _variable_items(context_kind: _ContextKind, data: bytes) -> _Items:
     """Presentation contexts, user information and application context name."""
     if len(data) > _LONGEST_REMEMBERED:
         return _decode_items(context_kind, data)
@@ -112,7 +113,7 @@ def _variable_items(context_kind: Any, data: bytes) -> _Items:
     return found
 
 
-def _decode_items(context_kind: Any, data: bytes) -> _Items:
+def _decode_items(context_kind: _ContextKind, data: bytes) -> _Items:
     application_contexts = []
     contexts: dict[int, Any] = {}
     user_information = []
